@@ -1,0 +1,164 @@
+"""`lookback replay`: recordings into memory through a server, a bar each, then questions."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from app.client import Client, live_server, to_server
+from app.errors import AppError, BadInput
+from app.show import Printer
+from serve.launch import running
+from serve.settings import Settings
+
+POLL = 0.4  # seconds between two looks at a replay's progress
+PROGRESS_EVERY = 1.0  # seconds between two progress lines
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one command was asked to do."""
+
+    files: tuple[Path, ...]
+    stream_id: str | None
+    asks: tuple[dict[str, Any], ...]
+    speed: str
+    url: str | None
+
+
+async def replay_all(settings: Settings, job: Job, printer: Printer, err: Console) -> int:
+    """Every file, then every question. Returns how many files could not be replayed."""
+    names = await asyncio.to_thread(_names, job)
+    failures = 0
+    async with _server(settings, job.url, err) as client:
+        with _bars(err) as bars:
+            replays = (
+                _replay(client, file, names[file], job.speed, printer, bars) for file in job.files
+            )
+            for file, outcome in zip(
+                job.files, await asyncio.gather(*replays, return_exceptions=True), strict=True
+            ):
+                if isinstance(outcome, AppError):
+                    err.print(f"[red]error:[/red] {file.name}: {outcome}", markup=True)
+                    failures += 1
+                elif isinstance(outcome, BaseException):
+                    raise outcome
+        if failures < len(job.files):
+            only = names[job.files[0]] if len(job.files) == 1 else None
+            for one in job.asks:
+                body = {"question": one["question"], "stream_id": only}
+                answer = await client.post("/v1/ask", body)
+                printer.answer({**answer, **({"ref": one["ref"]} if one["ref"] else {})})
+    return failures
+
+
+def _names(job: Job) -> dict[Path, str]:
+    """The stream of each file: as given, or from its name and content, so that the same recording
+    is the same stream. Raises BadInput for a file that is not there.
+    """
+    names = {}
+    for file in job.files:
+        if not file.is_file():
+            raise BadInput(f"{file}: no such file")
+        if not file.stat().st_size:
+            raise BadInput(f"{file}: the file is empty")
+        try:
+            with file.open("rb") as content:
+                digest = hashlib.file_digest(content, "sha256").hexdigest()
+        except OSError as error:
+            raise BadInput(f"{file}: {error.strerror}") from error
+        slug = re.sub(r"[^\w.-]+", "-", file.stem).strip("-.")[:60] or "recording"
+        names[file] = job.stream_id or f"{slug}-{digest[:8]}"
+    return names
+
+
+@asynccontextmanager
+async def _server(settings: Settings, url: str | None, err: Console) -> AsyncIterator[Client]:
+    """The server named, the one that has the store open, or one of our own for as long as it takes."""
+    token = settings.token.get_secret_value() if settings.token else None
+    found = url or await live_server(settings)
+    if found:
+        async with to_server(found, token) as client:
+            yield client
+        return
+    own = settings.model_copy(update={"host": "127.0.0.1", "port": free_port()})
+    with err.status("starting") as status, running(own, status.update) as address:
+        status.stop()
+        async with to_server(address, token) as client:
+            yield client
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _bars(err: Console) -> Iterator[Progress]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}% {task.fields[speed]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as bars:
+        yield bars
+
+
+async def _replay(
+    client: Client, file: Path, stream_id: str, speed: str, printer: Printer, bars: Progress
+) -> None:
+    bar = bars.add_task(file.name, total=None, speed="uploading")
+    written = (await asyncio.to_thread(file.stat)).st_mtime
+    began = datetime.fromtimestamp(written, UTC).isoformat()
+    path = f"/v1/streams/{stream_id}/replay"
+    await client.upload(path, file, {"wall_start": began, "speed": speed})
+    answered, said = 0, -PROGRESS_EVERY
+    while True:
+        state = await client.get(path)
+        for answer in state["answers"][answered:]:
+            printer.answer(answer)
+        answered = len(state["answers"])
+        if state["state"] == "failed":
+            raise BadInput(state["error"]["message"])
+        _advance(bars, bar, state)
+        now = asyncio.get_running_loop().time()
+        if state["state"] == "done":
+            break
+        if now - said >= PROGRESS_EVERY:
+            said = now
+            keys = ("stream_id", "stream_time", "seconds", "wall_seconds", "eta", "moments")
+            printer.line({"type": "progress", **{key: state[key] for key in keys}})
+        await asyncio.sleep(POLL)
+    _done(printer, bars, state)
+
+
+def _advance(bars: Progress, bar: TaskID, state: dict[str, Any]) -> None:
+    wall = state["wall_seconds"]
+    speed = f"{state['stream_time'] / wall:.1f}x" if wall > 0.5 else state["state"]
+    total = state["seconds"] or None
+    bars.update(bar, completed=state["stream_time"], total=total, speed=speed)
+
+
+def _done(printer: Printer, bars: Progress, state: dict[str, Any]) -> None:
+    keys = ("stream_id", "seconds", "wall_seconds", "moments", "bytes")
+    printer.line({"type": "replayed", **{key: state[key] for key in keys}})
+    if not printer.as_json:
+        speed = state["seconds"] / max(state["wall_seconds"], 1e-6)
+        bars.console.print(
+            f"{state['stream_id']}: {state['seconds']:.0f} s in {state['wall_seconds']:.0f} s "
+            f"({speed:.1f}x), {state['moments']} moments, {state['bytes'] / 1e6:.2f} MB"
+        )

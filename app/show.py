@@ -1,0 +1,160 @@
+"""What the commands print: JSON lines, or the same for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from app.errors import BadInput
+
+LONGEST_QUESTION = 2_000
+
+
+def plain(text: str) -> str:
+    """Text that carries no markup of rich's, whatever brackets it holds."""
+    return escape(text)
+
+
+def clock(seconds: float) -> str:
+    """75.4 → 01:15; an hour and more → 1:01:15."""
+    whole = int(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes:02d}:{whole % 60:02d}"
+
+
+def asks(texts: Iterable[str], file: Path | None) -> list[dict[str, Any]]:
+    """Questions of the command line and of a JSON-lines file: {"question", "ref"}.
+
+    Raises BadInput that names the line.
+    """
+    found: list[dict[str, Any]] = [{"question": text, "ref": None} for text in texts]
+    if file is not None:
+        try:
+            # A pipe is fine: <(command) is read once, to its end.
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"--questions {file}: {error}") from error
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                found.append(_asked(line, f"{file} line {number}"))
+    for one in found:
+        if not one["question"].strip():
+            raise BadInput("a question is empty")
+        if len(one["question"]) > LONGEST_QUESTION:
+            raise BadInput(f"a question has more than {LONGEST_QUESTION} characters")
+    return found
+
+
+def _asked(line: str, where: str) -> dict[str, Any]:
+    try:
+        body = json.loads(line)
+        question = body["question"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(f'{where}: not {{"question": "..."}}') from error
+    if not isinstance(question, str):
+        raise BadInput(f"{where}: the question is not text")
+    rest = {key: value for key, value in body.items() if key != "question"}
+    return {"question": question, "ref": rest or None}
+
+
+class Printer:
+    """Standard output. Text tokens are written as they come when a person reads."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        self._console = Console(highlight=False)
+        self._midline = False
+
+    def line(self, body: Mapping[str, Any]) -> None:
+        """One JSON object; nothing for people."""
+        if self.as_json:
+            print(json.dumps(body, ensure_ascii=False), flush=True)
+
+    def piece(self, kind: str, body: Mapping[str, Any]) -> None:
+        """A streamed piece of an answer."""
+        if self.as_json:
+            if kind == "answer":
+                self.line(body)
+            return
+        if kind == "token":
+            sys.stdout.write(str(body["text"]))
+            sys.stdout.flush()
+            self._midline = True
+        elif kind == "replace":
+            self._console.print(
+                f"\n[dim](those words did not stand in the evidence)[/dim]\n{plain(str(body['text']))}"
+            )
+            self._midline = False
+        elif kind == "answer":
+            self._console.print("" if self._midline else plain(str(body["answer"])))
+            self._midline = False
+            self._citations(body)
+
+    def answer(self, body: Mapping[str, Any]) -> None:
+        """A whole answer."""
+        if self.as_json:
+            self.line(body)
+            return
+        heard = body.get("utterance")
+        when = f"[dim]{clock(heard['start'])}[/dim] " if heard else ""
+        self._console.print(f"{when}[bold]{plain(body['question'])}[/bold]")
+        self._console.print(f"  {plain(body['answer'])}")
+        self._citations(body)
+
+    def _citations(self, body: Mapping[str, Any]) -> None:
+        for cited in body["citations"]:
+            span = f"{clock(cited['start'])}–{clock(cited['end'])}"
+            quote = " / ".join(str(cited["quote"]).splitlines())
+            self._console.print(f"  [dim]{span} {cited['kind']}: {plain(quote)}[/dim]")
+
+    def results(self, found: Sequence[Mapping[str, Any]]) -> None:
+        for hit in found:
+            self.line(hit)
+        if self.as_json:
+            return
+        if not found:
+            self._console.print("nothing found")
+        for hit in found:
+            text = " / ".join(str(hit["text"]).splitlines())
+            self._console.print(
+                f"[dim]{plain(hit['stream_id'])} {clock(hit['start'])} {hit['kind']}[/dim]  {plain(text)}"
+            )
+
+    def streams(self, found: Sequence[Mapping[str, Any]]) -> None:
+        for stream in found:
+            self.line(stream)
+        if not self.as_json:
+            table = Table("stream", "began", "length", "source", box=None)
+            for one in found:
+                row = (one["stream_id"], one["wall_start"], clock(one["seconds"]), one["source"])
+                table.add_row(*(plain(str(cell)) for cell in row))
+            self._console.print(table)
+
+    def moments(self, found: Sequence[Mapping[str, Any]]) -> None:
+        for moment in found:
+            self.line(moment)
+            if not self.as_json:
+                text = " / ".join(str(moment["text"]).splitlines())
+                span = f"{clock(moment['start'])}–{clock(moment['end'])}"
+                self._console.print(f"[dim]{span}[/dim]  {plain(text)}")
+
+    def stats(self, body: Mapping[str, Any]) -> None:
+        self.line(body)
+        if not self.as_json:
+            table = Table(box=None, show_header=False)
+            for key, value in body.items():
+                table.add_row(key.replace("_", " "), plain(str(value)))
+            self._console.print(table)
+
+    def receipt(self, body: Mapping[str, Any]) -> None:
+        self.line({"type": "forgotten", **body})
+        if not self.as_json:
+            parts = ("observations", "moments", "keyframes", "streams", "bytes")
+            self._console.print("forgotten: " + ", ".join(f"{body[part]} {part}" for part in parts))

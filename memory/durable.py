@@ -1,0 +1,119 @@
+"""What makes a commit outlast a power cut. Lance writes and renames, but never calls fsync.
+
+After the tables of one batch are committed, `DurableTables.seal` flushes every file they added and
+then writes down the versions that are now safe. `roll_back`, on opening, takes away any later
+version: it was never acknowledged, it may be torn, and it may lack its sister tables' share. So a
+batch that spans tables is either all there or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from memory.errors import WriteFailed
+
+SEAL = "sealed.json"
+# Lance names the manifest of version v by how far v is from the greatest 64-bit number, so that
+# listing a folder gives the newest first.
+LAST_VERSION = 2**64 - 1
+
+
+def sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file(path: str | Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is whole or absent, whenever the power goes."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+class DurableTables:
+    """The folder `tables` of a store, and which of its files are known to be on the disk."""
+
+    def __init__(self, store: Path) -> None:
+        self.store = store
+        self.path = store / "tables"
+        self._synced: set[str] = set()
+        self._lost = False
+
+    def seal(self, versions: Mapping[str, int]) -> None:
+        """Flush what the last commits added, then record `versions` (by table) as safe.
+
+        After a flush has failed the kernel forgets what was lost, and the next one succeeds: so
+        every later call raises `WriteFailed`, until the store is opened anew and rolled back.
+        """
+        if self._lost:
+            raise WriteFailed(f"the disk failed under the store at {self.store}; open it again")
+        try:
+            self._flush()
+        except OSError:
+            self._lost = True
+            raise
+        write_whole(self.store / SEAL, json.dumps(dict(versions)).encode())
+
+    def roll_back(self) -> list[Path]:
+        """Remove the manifests newer than the sealed versions; what was removed."""
+        seal = self.store / SEAL
+        if not seal.exists():
+            return []
+        removed = []
+        for table, version in json.loads(seal.read_bytes()).items():
+            folder = self.path / f"{table}.lance" / "_versions"
+            manifests = {_version(path): path for path in folder.glob("*.manifest")}
+            if version not in manifests:
+                continue  # nothing to fall back on: keep what there is
+            for newer in [v for v in manifests if v > version]:
+                manifests[newer].unlink()
+                removed.append(manifests[newer])
+            if removed:
+                (folder / "latest_version_hint.json").unlink(missing_ok=True)
+                sync_folder(folder)
+        return removed
+
+    def _flush(self) -> None:
+        seen: set[str] = set()
+        for folder, _, names in os.walk(self.path):
+            fresh = False
+            for name in names:
+                path = os.path.join(folder, name)
+                if path not in self._synced and not _is_temporary(name):
+                    sync_file(path)
+                    fresh = True
+                seen.add(path)
+            if fresh or folder not in self._synced:
+                sync_folder(Path(folder))
+            seen.add(folder)
+        self._synced = seen
+
+
+def _version(manifest: Path) -> int:
+    return LAST_VERSION - int(manifest.stem)
+
+
+def _is_temporary(name: str) -> bool:
+    return name.startswith(".tmp") or "#" in name

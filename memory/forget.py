@@ -1,0 +1,167 @@
+"""Forgetting for good. Runs on the writer's thread; on return no file holds what was forgotten."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from memory.durable import sync_folder, write_whole
+from memory.errors import InvalidRequest, MomentNotFound, StreamNotFound
+from memory.media import MediaStore
+from memory.records import DeletionReceipt, Selection
+from memory.remember import LOOKUP, Remembering
+from memory.tables import MOMENTS, Tables, any_of, quote, select
+
+Row = dict[str, Any]
+# There while a deletion is under way: found on opening, what it began is finished.
+UNFINISHED = "forgetting"
+
+
+class Forgetting:
+    def __init__(
+        self,
+        tables: Tables,
+        media: MediaStore,
+        purge: Callable[[], None],
+        remembering: Remembering,
+    ) -> None:
+        self.tables = tables
+        self.media = media
+        self._purge = purge
+        self._remembering = remembering
+        self._store = media.path.parent
+        if (self._store / UNFINISHED).exists():
+            self._sweep()
+            self._finish()
+
+    def forget(self, what: Selection) -> DeletionReceipt:
+        """Moments that lose some of what they hold stay with the rest, without their picture,
+        which may show what was to go."""
+        _check(what)
+        self._check_known(what)
+        where = _where(what)
+        held = select(self.tables.observations, where, ["id", "moment_id", "stream_id"])
+        moments = self._touched(what, held)
+        kept = {} if _whole(what) else self._keeping(moments, {row["id"] for row in held})
+        gone = [row for id, row in moments.items() if id not in kept]
+        if not held and not moments and what.stream_id is None:
+            raise MomentNotFound("none of these moments is remembered")
+        before = self._bytes()
+        write_whole(self._store / UNFINISHED, b"")
+        self._delete(what, gone, kept, held)
+        streams = self._delete_streams(what, {row["stream_id"] for row in (*held, *gone)})
+        pictures = {row["keyframe"] for row in moments.values() if row["keyframe"]}
+        removed, _ = self._remembering.remove_unreferenced(pictures)
+        self._finish()
+        return DeletionReceipt(
+            moments=len(gone),
+            observations=len(held),
+            keyframes=removed,
+            streams=streams,
+            bytes=max(0, before - self._bytes()),
+            version=int(self.tables.observations.version),
+        )
+
+    def _check_known(self, what: Selection) -> None:
+        if what.stream_id is None:
+            return
+        is_stream = f"id = {quote(what.stream_id)}"
+        if not select(self.tables.streams, is_stream, ["id"]):
+            raise StreamNotFound(f"no stream {what.stream_id[:200]!r} is remembered")
+
+    def _touched(self, what: Selection, held: list[Row]) -> dict[str, Row]:
+        """By id, the moments that the selection overlaps or that hold what it takes."""
+        where = _where(what, moment_column="id")
+        moments = {row["id"]: row for row in select(self.tables.moments, where)}
+        others = sorted({row["moment_id"] for row in held} - moments.keys())
+        for at in range(0, len(others), LOOKUP):
+            rows = select(self.tables.moments, any_of("id", others[at : at + LOOKUP]))
+            moments.update((row["id"], row) for row in rows)
+        return moments
+
+    def _keeping(self, moments: dict[str, Row], going: set[str]) -> dict[str, Row]:
+        """Those of the moments that keep an observation, as they will be."""
+        kept: dict[str, Row] = {}
+        ids = list(moments)
+        for at in range(0, len(ids), LOOKUP):
+            where = any_of("moment_id", ids[at : at + LOOKUP])
+            for row in select(self.tables.observations, where, ["id", "moment_id"]):
+                if row["id"] not in going:
+                    kept[row["moment_id"]] = {**moments[row["moment_id"]], "keyframe": None}
+        return kept
+
+    def _delete(
+        self, what: Selection, gone: list[Row], kept: dict[str, Row], held: list[Row]
+    ) -> None:
+        """Moments first: nobody is to see one without what it held."""
+        if _whole(what):
+            self.tables.moments.delete(_where(what))
+        ids = [] if _whole(what) else [row["id"] for row in gone]
+        for at in range(0, len(ids), LOOKUP):
+            self.tables.moments.delete(any_of("id", ids[at : at + LOOKUP]))
+        if kept:
+            rows = pa.Table.from_pylist(list(kept.values()), MOMENTS)
+            self.tables.moments.merge_insert("id").when_matched_update_all().execute(rows)
+        if held:
+            self.tables.observations.delete(_where(what))
+
+    def _delete_streams(self, what: Selection, touched: set[str]) -> int:
+        """A stream of which nothing is left goes too: its name and its time are memories."""
+        if _whole(what) and what.stream_id is not None:
+            touched = touched | {what.stream_id}
+        empty = [
+            id
+            for id in sorted(touched)
+            if not self.tables.moments.count_rows(f"stream_id = {quote(id)}")
+            and not self.tables.observations.count_rows(f"stream_id = {quote(id)}")
+        ]
+        if empty:
+            self.tables.streams.delete(any_of("id", empty))
+        return len(empty)
+
+    def _sweep(self) -> None:
+        files = {Path(entry.name).stem for entry in self.media.files()}
+        self._remembering.remove_unreferenced(files)
+
+    def _finish(self) -> None:
+        self._purge()
+        self._remembering.forgotten()
+        (self._store / UNFINISHED).unlink()
+        sync_folder(self._store)
+
+    def _bytes(self) -> int:
+        return sum(path.stat().st_size for path in self._store.rglob("*") if path.is_file())
+
+
+def _whole(what: Selection) -> bool:
+    return what.start is None and what.end is None and not what.moment_ids
+
+
+def _where(what: Selection, moment_column: str = "moment_id") -> str:
+    """A span takes what overlaps it, and what is only an instant within it."""
+    clauses = []
+    if what.stream_id is not None:
+        clauses.append(f"stream_id = {quote(what.stream_id)}")
+    if what.moment_ids:
+        clauses.append(any_of(moment_column, what.moment_ids))
+    if what.start is not None:
+        clauses.append(f"(`end` > {float(what.start)!r} OR start >= {float(what.start)!r})")
+    if what.end is not None:
+        clauses.append(f"(start < {float(what.end)!r} OR `end` <= {float(what.end)!r})")
+    return " AND ".join(clauses)
+
+
+def _check(what: Selection) -> None:
+    if what.stream_id is None and not what.moment_ids:
+        if what.start is None and what.end is None:
+            raise InvalidRequest("say what to forget: a stream, a span of one, or moments")
+        raise InvalidRequest("a span counts from its stream's start: say which stream_id")
+    bounds = [bound for bound in (what.start, what.end) if bound is not None]
+    if not all(math.isfinite(bound) for bound in bounds):
+        raise InvalidRequest("a span's bounds must be finite numbers of seconds")
+    if len(bounds) == 2 and bounds[0] > bounds[1]:
+        raise InvalidRequest(f"a span must run forward, not from {bounds[0]} to {bounds[1]}")

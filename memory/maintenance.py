@@ -1,0 +1,134 @@
+"""Upkeep of the tables: merge small fragments, bring indexes up to date, drop old versions.
+
+It runs on the writer's thread between commits. Readers go on with the version that they have open,
+whose files stay for `RETENTION` seconds after a newer one.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from lancedb.index import FTS, BTree, IvfFlat
+from lancedb.table import LanceTable
+
+from memory.tables import Tables
+
+FRAGMENTS = 20  # per table; more of them slow every read
+STALE_ROWS = 1_000  # full-text search scans the rows that its index has not seen
+VECTOR_ROWS = 50_000  # below, exact search is as fast
+RETENTION = 120.0  # seconds that a superseded version's files stay, for reads under way
+PRUNE_EVERY = 60.0  # seconds
+SHARE = 0.1  # of the time, at most, goes into upkeep
+SETTLE = 1.0  # seconds between looks
+
+SCALAR = {
+    "streams": ("id",),
+    "moments": ("id", "stream_id", "start"),
+    "observations": ("id", "moment_id", "stream_id", "start"),
+}
+# No stop words are removed: "the who", "to be or not": what a user types must be findable.
+FULL_TEXT = FTS(with_position=False, remove_stop_words=False)
+
+
+class Maintenance:
+    """`seal` makes the tables' present versions durable; old ones go only after it."""
+
+    def __init__(self, tables: Tables, seal: Callable[[], None]) -> None:
+        self.tables = tables
+        self._seal = seal
+        self._pruned = time.monotonic()
+        self._rest_until = 0.0
+        self.runs = 0
+        self.seconds = 0.0
+
+    def idle(self) -> None:
+        """Do what is due, if upkeep has not had its share of the time."""
+        now = time.monotonic()
+        if now < self._rest_until:
+            return
+        self._rest_until = now + SETTLE
+        overdue = [t for t in self.tables.all() if fragments(t) > FRAGMENTS]
+        observations = self.tables.observations
+        if unindexed_rows(observations) > STALE_ROWS and observations not in overdue:
+            overdue.append(observations)
+        prune = now - self._pruned > PRUNE_EVERY
+        if overdue or prune:
+            self.run(overdue, prune)
+            self._rest_until = time.monotonic() + (time.monotonic() - now) / SHARE
+
+    def run(self, overdue: list[LanceTable], prune: bool) -> None:
+        """Compact and index those tables; with `prune`, drop the old versions of all."""
+        began = time.monotonic()
+        for table in overdue:
+            table.optimize()
+        if self.tables.observations in overdue:
+            self.create_indexes()
+        if prune:
+            self._drop_versions(RETENTION)
+            self._pruned = time.monotonic()
+        else:
+            self._seal()
+        self.runs += 1
+        self.seconds += time.monotonic() - began
+
+    def create_indexes(self, replace: bool = False) -> None:
+        """Those that are missing; with `replace`, all of them anew, without a gap for readers."""
+        for table in self.tables.all():
+            present = {column for index in table.list_indices() for column in index.columns}
+            for column in SCALAR[table.name]:
+                if replace or column not in present:
+                    table.create_index(column, config=BTree(), replace=replace)
+            if table is self.tables.observations:
+                if replace or "search_text" not in present:
+                    table.create_index("search_text", config=FULL_TEXT, replace=replace)
+                large = table.count_rows() >= VECTOR_ROWS
+                if large and (replace or "vector" not in present):
+                    config = IvfFlat(distance_type="cosine")
+                    table.create_index("vector", config=config, replace=replace)
+                elif replace and not large and "vector" in present:
+                    table.drop_index("vector_idx")
+
+    def purge(self) -> None:
+        """Leave no byte of a deleted row in any file: rewrite, index anew, drop every old version.
+
+        Lance leaves fragments of which little was deleted as they are, with a list of the rows to
+        skip. Where such a list is still there after compaction, every row is written anew.
+        """
+        for table in self.tables.all():
+            table.optimize()
+        self.create_indexes(replace=True)
+        self._drop_versions(0.0)
+        marked = [t for t in self.tables.all() if _has_deletions(t)]
+        if marked:
+            for table in marked:
+                table.update(values_sql={"id": "id"})
+            self.create_indexes(replace=True)
+            self._drop_versions(0.0)
+
+    def _drop_versions(self, age: float) -> None:
+        self._seal()
+        for table in self.tables.all():
+            with warnings.catch_warnings():  # that only the newest version stays is the purpose
+                warnings.filterwarnings("ignore", "optimize\\(cleanup_older_than=0\\)")
+                table.optimize(cleanup_older_than=timedelta(seconds=age), delete_unverified=age == 0)
+        self._seal()
+
+
+def fragments(table: LanceTable) -> int:
+    return int(table.stats()["fragment_stats"]["num_fragments"])
+
+
+def unindexed_rows(observations: LanceTable) -> int:
+    """Rows that the full-text index has not taken in yet; they are found all the same, by a scan."""
+    indexed = {name: i for i in observations.list_indices() for name in i.columns}
+    index = indexed.get("search_text")
+    return observations.count_rows() if index is None else int(index.num_unindexed_rows or 0)
+
+
+def _has_deletions(table: LanceTable) -> bool:
+    folder = Path(table.uri.removeprefix("file://")) / "_deletions"
+    return folder.is_dir() and any(folder.iterdir())

@@ -1,0 +1,57 @@
+"""Schema migrations: an append-only list of small functions, each applied once and then recorded.
+
+A migration must bear being cut off and run again. One that was released is never edited,
+reordered or removed; a change of schema is a new function at the end of `MIGRATIONS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import lancedb
+import pyarrow as pa
+
+from memory.errors import StoreNewer
+from memory.tables import MOMENTS, OBSERVATIONS, STREAMS, TIME
+
+META = pa.schema(
+    [pa.field("migration", pa.string(), nullable=False), pa.field("applied", TIME, nullable=False)]
+)
+
+Migration = Callable[[lancedb.DBConnection], None]
+
+
+def m001_streams_moments_observations(db: lancedb.DBConnection) -> None:
+    db.create_table("streams", schema=STREAMS, exist_ok=True)
+    db.create_table("moments", schema=MOMENTS, exist_ok=True)
+    db.create_table("observations", schema=OBSERVATIONS, exist_ok=True)
+
+
+MIGRATIONS: list[Migration] = [m001_streams_moments_observations]
+
+
+def applied(db: lancedb.DBConnection) -> list[str]:
+    """Names of the migrations this store has had, in the order in which it had them."""
+    if "meta" not in db.list_tables().tables:
+        return []
+    rows = db.open_table("meta").to_arrow().to_pylist()
+    return [row["migration"] for row in sorted(rows, key=lambda row: row["applied"])]
+
+
+def migrate(db: lancedb.DBConnection) -> None:
+    """Bring the tables to the newest schema. Raises `StoreNewer` before touching a newer store."""
+    done = applied(db)
+    known = {migration.__name__ for migration in MIGRATIONS}
+    unknown = [name for name in done if name not in known]
+    if unknown:
+        raise StoreNewer(
+            f"the store at {db.uri} was written by a newer Lookback (it has had {unknown[0]!r}); "
+            "open it with that version, or give another --store"
+        )
+    for migration in MIGRATIONS:
+        if migration.__name__ in done:
+            continue
+        migration(db)
+        row = {"migration": migration.__name__, "applied": datetime.now(UTC)}
+        db.create_table("meta", schema=META, exist_ok=True).add(pa.Table.from_pylist([row], META))

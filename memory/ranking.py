@@ -1,0 +1,195 @@
+"""How an observation is scored against a query: seven features, one weighted sum.
+
+1. coverage: the share of the query's words, weighted by rarity (idf among the rows searched), that
+   the observation holds. Word counts and length are left out: beside it, BM25 added nothing.
+2. context coverage: the same with the turns just before and after: an answer follows its question.
+3. similarity: cosine of the vectors. 4. context similarity: its mean over two turns either side.
+5. speaker: it is said by someone the query names (the name itself is then not searched for).
+6. date: 1 on a day the query gives, 0.5 two days around it or anywhere in a month it gives.
+7. asks: it ends as a question, which tells less than what answers it.
+The weights are a listwise softmax regression (Cao et al. 2007) on questions about long
+conversations: `python -m bench weights FILE...` makes them and reports recall with each
+conversation left out. No step drops near-duplicates: that costs recall where evidence repeats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from memory.index import Floats, Index, Rows
+from memory.queries import Analysis, DateMention
+
+FEATURES = (
+    "coverage",
+    "context coverage",
+    "similarity",
+    "context similarity",
+    "speaker",
+    "date",
+    "asks",
+)
+WEIGHTS: Floats = np.array([1.5, 5.0, 4.5, 6.5, 2.4, 4.0, -0.8], np.float32)
+
+NEAR_DAYS = 2
+# Up to this many rows every cosine is computed; above, only those of the best by rough cosine.
+EXACT_ROWS = 4096
+CANDIDATES = 1024
+DAY_SECONDS = 86_400
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+class View:
+    """The rows of an index that a query searches, with neighbours as positions among them.
+
+    A neighbour that the query's filters leave out counts as absent."""
+
+    def __init__(self, index: Index, rows: Rows) -> None:
+        self.index = index
+        self.rows = rows
+        # One cell more than there are rows: -1, "none", then looks itself up.
+        self._at = np.full(len(index.column("live")) + 1, -1, np.int64)
+        self._at[rows] = np.arange(len(rows))
+        self.previous: Rows = self._at[index.column("previous")[rows]]
+        self.next: Rows = self._at[index.column("next")[rows]]
+
+    def holding(self, term: str) -> Rows:
+        found = self._at[self.index.postings(term)]
+        return found[found >= 0]
+
+    def column(self, name: str, at: Rows) -> npt.NDArray[Any]:
+        column: npt.NDArray[Any] = self.index.column(name)[self.rows[at]]
+        return column
+
+
+def lexical(view: View, terms: Sequence[str]) -> tuple[Floats, Floats]:
+    """Coverage and context coverage of each row, in [0, 1]."""
+    size = len(view.rows)
+    own, context = np.zeros(size, np.float32), np.zeros(size, np.float32)
+    total = 0.0
+    for term in terms:
+        rows = view.holding(term)
+        rarity = float(np.log(1 + (size - len(rows) + 0.5) / (len(rows) + 0.5)))
+        total += rarity
+        if not len(rows):
+            continue
+        own[rows] += np.float32(rarity)
+        around = np.concatenate((rows, view.previous[rows], view.next[rows]))
+        held = np.zeros(size + 1, np.bool_)
+        held[around] = True  # -1, none, marks the spare cell
+        context += held[:size] * np.float32(rarity)
+    if total > 0:
+        own /= np.float32(total)
+        context /= np.float32(total)
+    return own, context
+
+
+def smoothed(view: View, similarity: Floats, at: Rows) -> Floats:
+    """The mean of each row's similarity with those of up to two rows before and after it."""
+    padded = np.append(similarity, np.float32(0))  # the spare cell again: nothing there adds 0
+    total, count = similarity[at], np.ones(len(at), np.float32)
+    for step in (view.previous, view.next):
+        hop = np.append(step, -1)
+        for neighbour in (hop[at], hop[hop[at]]):
+            total = total + padded[neighbour]
+            count += neighbour >= 0
+    return total / count
+
+
+def dated(days: npt.NDArray[Any], mentions: Sequence[DateMention]) -> Floats:
+    """How well each day (days since 1970) fits the best of the dates mentioned, in [0, 1]."""
+    unique, inverse = np.unique(days, return_inverse=True)
+    fits = [
+        max((_fit(_EPOCH + int(day), mention) for mention in mentions), default=0.0)
+        for day in unique
+    ]
+    return np.array(fits, np.float32)[inverse]
+
+
+def _fit(ordinal: int, mention: DateMention) -> float:
+    day = date.fromordinal(ordinal)
+    if _is(day, mention):
+        return 0.5 if mention.day is None else 1.0
+    around = (day + timedelta(days=shift) for shift in range(-NEAR_DAYS, NEAR_DAYS + 1))
+    near = mention.day is not None and any(_is(other, mention) for other in around)
+    return 0.5 if near else 0.0
+
+
+def _is(day: date, mention: DateMention) -> bool:
+    return (
+        day.month == mention.month
+        and mention.day in (None, day.day)
+        and mention.year in (None, day.year)
+    )
+
+
+def features(
+    view: View, analysis: Analysis, lexis: tuple[Floats, Floats], similarity: Floats, at: Rows
+) -> Floats:
+    """float32 [len(at), 7] of the rows `at`, in the order of `FEATURES`."""
+    coverage, context = lexis
+    said_by = np.isin(view.column("speaker", at), list(analysis.speakers))
+    when = np.zeros(len(at), np.float32)
+    if analysis.dates:
+        when = dated(np.floor(view.column("wall", at) / DAY_SECONDS), analysis.dates)
+    columns = (
+        coverage[at],
+        context[at],
+        similarity[at],
+        smoothed(view, similarity, at),
+        said_by,
+        when,
+        view.column("asks", at),
+    )
+    return np.stack(columns, axis=1, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Positions in the index, best first, and what they were given."""
+
+    positions: Rows
+    scores: Floats
+    similarity: Floats
+    coverage: Floats
+
+
+def rank(view: View, analysis: Analysis, vector: Floats, limit: int) -> Ranked:
+    """The best `limit` rows of the view for a query whose unit vector is `vector`."""
+    lexis = lexical(view, analysis.terms)
+    at = np.arange(len(view.rows))
+    if len(at) <= EXACT_ROWS:
+        similarity = view.index.similarity(vector, view.rows)
+    else:
+        similarity = view.index.rough_similarity(vector, view.rows)
+        rough = features(view, analysis, lexis, similarity, at) @ WEIGHTS
+        at = _highest(rough, max(CANDIDATES, 2 * limit))
+        exact = _with_context(view, at)
+        similarity[exact] = view.index.similarity(vector, view.rows[exact])
+    scores = features(view, analysis, lexis, similarity, at) @ WEIGHTS
+    best = _highest(scores, limit)
+    chosen = at[best]
+    return Ranked(view.rows[chosen], scores[best], similarity[chosen], lexis[0][chosen])
+
+
+def _with_context(view: View, at: Rows) -> Rows:
+    found = [at]
+    for step in (view.previous, view.next):
+        hop = np.append(step, -1)
+        found += [hop[at], hop[hop[at]]]
+    every = np.unique(np.concatenate(found))
+    return every[every >= 0]
+
+
+def _highest(scores: Floats, count: int) -> Rows:
+    """Where the highest are, highest first; of equals the earlier row."""
+    at = np.arange(len(scores))
+    if len(scores) > count:
+        floor = np.partition(scores, -count)[-count]
+        at = np.flatnonzero(scores >= floor)
+    return at[np.argsort(-scores[at], kind="stable")[:count]]

@@ -1,0 +1,230 @@
+"""Remembering: from moments to rows and vectors (in the caller's thread), to one commit of many.
+
+Order of writing: keyframes, observations, moments, streams. So whoever sees a moment finds its
+observations and its picture; and sealing them together makes a cut-off commit vanish whole.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from lancedb.table import LanceTable
+
+from memory.embedder import Embedder
+from memory.errors import InvalidRequest
+from memory.media import MediaStore, check_digest
+from memory.tables import (
+    MOMENTS,
+    OBSERVATIONS,
+    STREAMS,
+    Tables,
+    any_of,
+    moment_row,
+    observation_batch,
+    observation_row,
+    select,
+    stream_of,
+    stream_row,
+)
+from memory.vectors import Vectorizer, Vectors
+from perception.records import Moment, Observation, Stream
+
+Row = dict[str, Any]
+COLUMNS = pa.schema([column for column in OBSERVATIONS if column.name != "vector"])
+LOOKUP = 500  # ids in one filter
+DIGEST = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one caller asked for, and the rows of it that are new or changed, with their vectors."""
+
+    stream: Stream
+    moments: tuple[Moment, ...]
+    keyframes: dict[str, bytes]
+    rows: dict[str, Row]
+    vectors: Vectors
+    forgets: int  # how much had been forgotten when the rows were compared
+
+
+class Remembering:
+    """`prepare` runs in any thread, `commit` and `forgotten` in the writer's only."""
+
+    def __init__(
+        self, tables: Tables, media: MediaStore, embedder: Embedder, seal: Callable[[], None]
+    ) -> None:
+        self.tables = tables
+        self.media = media
+        self.commits = 0
+        self._vectorizer = Vectorizer(embedder)
+        self._seal = seal
+        self._forgets = 0
+        self._streams: dict[str, Stream] = {}
+        self._beginnings: dict[str, datetime] = {}
+        self._load_streams()
+
+    def prepare(
+        self, stream: Stream, moments: Sequence[Moment], keyframes: dict[str, bytes]
+    ) -> Batch:
+        """Check, compare with what is there, embed what is new. Raises `InvalidRequest`."""
+        _check(stream, moments)
+        self._check_keyframes(moments, keyframes)
+        forgets = self._forgets
+        known = self._streams.get(stream.id)
+        beginning = self._beginnings.setdefault(stream.id, stream.wall_start)
+        observations: dict[str, tuple[Observation, Row]] = {}
+        for moment in moments:
+            for observation in moment.observations:
+                row = observation_row(observation, moment.id, beginning)
+                observations[row["id"]] = observation, row
+        normal = pa.Table.from_pylist([row for _, row in observations.values()], COLUMNS)
+        rows = {row["id"]: row for row in normal.to_pylist()}
+        # A stream has been perceived at least as far as any observation of it that is stored.
+        seen = known.seconds if known else -math.inf
+        perhaps = [row["id"] for row in rows.values() if row["start"] <= seen]
+        for stored in _lookup(self.tables.observations, perhaps, COLUMNS.names):
+            if rows[stored["id"]] == stored:
+                del rows[stored["id"]]
+        vectors = self._vectorizer.vectors([observations[id][0] for id in rows])
+        return Batch(stream, tuple(moments), dict(keyframes), rows, vectors, forgets)
+
+    def commit(self, batches: list[Batch]) -> int:
+        """Write the batches as one commit, durable on return; the version of memory after it."""
+        batches = [
+            b if b.forgets == self._forgets else self.prepare(b.stream, b.moments, b.keyframes)
+            for b in batches
+        ]
+        self._write_keyframes(batches)
+        rows = {id: (row, b.vectors[i]) for b in batches for i, (id, row) in enumerate(b.rows.items())}
+        moments, replaced = self._moments(batches)
+        streams = self._changed_streams(batches)
+        if rows:
+            vectors = np.stack([vector for _, vector in rows.values()])
+            _merge(
+                self.tables.observations,
+                observation_batch([row for row, _ in rows.values()], vectors),
+            )
+        if moments:
+            _merge(self.tables.moments, pa.Table.from_pylist(moments, MOMENTS))
+        if streams:
+            streams_rows = [stream_row(stream) for stream in streams.values()]
+            _merge(self.tables.streams, pa.Table.from_pylist(streams_rows, STREAMS))
+        if rows or moments or streams:
+            self._seal()
+            self._streams.update(streams)
+            self.commits += 1
+        self.remove_unreferenced(replaced)
+        return int(self.tables.observations.version)
+
+    def forgotten(self) -> None:
+        """Rows went: what `prepare` compared before now has to be compared again."""
+        self._forgets += 1
+        self._load_streams()
+
+    def remove_unreferenced(self, digests: set[str]) -> tuple[int, int]:
+        """Remove those keyframes that no moment shows; how many, and their bytes."""
+        used = _lookup(self.tables.moments, sorted(digests), ["keyframe"], column="keyframe")
+        unused = digests - {row["keyframe"] for row in used}
+        freed = [self.media.remove(digest) for digest in unused]
+        return sum(1 for size in freed if size), sum(freed)
+
+    def _check_keyframes(self, moments: Sequence[Moment], given: dict[str, bytes]) -> None:
+        for moment in moments:
+            digest = moment.keyframe
+            if digest is None or digest in given:
+                continue
+            if not DIGEST.fullmatch(digest) or self.media.find(digest) is None:
+                raise InvalidRequest(f"the keyframe of {moment.id[:200]!r} was not given")
+        for digest, content in given.items():
+            check_digest(digest, content)
+
+    def _load_streams(self) -> None:
+        self._streams = {row["id"]: stream_of(row) for row in select(self.tables.streams, None)}
+        self._beginnings = {id: stream.wall_start for id, stream in self._streams.items()}
+
+    def _write_keyframes(self, batches: list[Batch]) -> None:
+        for batch in batches:
+            for digest, content in batch.keyframes.items():
+                self.media.write(digest, content)
+
+    def _moments(self, batches: list[Batch]) -> tuple[list[Row], set[str]]:
+        """New and changed moment rows, and the keyframes that others took the place of."""
+        rows: dict[str, Row] = {}
+        perhaps: list[str] = []
+        for batch in batches:
+            known = self._streams.get(batch.stream.id)
+            for moment in batch.moments:
+                row = moment_row(moment)
+                if known and moment.start <= known.seconds and row["id"] not in rows:
+                    perhaps.append(row["id"])
+                rows[row["id"]] = _united(rows.get(row["id"]), row)
+        replaced = set()
+        for stored in _lookup(self.tables.moments, perhaps, MOMENTS.names):
+            row = rows[stored["id"]] = _united(stored, rows[stored["id"]])
+            if row == stored:
+                del rows[stored["id"]]
+            elif stored["keyframe"] not in (None, row["keyframe"]):
+                replaced.add(stored["keyframe"])
+        return list(rows.values()), replaced
+
+    def _changed_streams(self, batches: list[Batch]) -> dict[str, Stream]:
+        changed: dict[str, Stream] = {}
+        for batch in batches:
+            given = batch.stream
+            known = changed.get(given.id) or self._streams.get(given.id)
+            ends = [o.end for m in batch.moments for o in m.observations]
+            seconds = max([given.seconds, *(m.end for m in batch.moments), *ends])
+            beginning = self._beginnings.setdefault(given.id, given.wall_start)
+            now = replace(given, wall_start=beginning, seconds=seconds)
+            if known is not None:
+                source = given.source or known.source
+                now = replace(now, source=source, seconds=max(seconds, known.seconds))
+            if now != known:
+                changed[given.id] = now
+        return changed
+
+
+def _united(stored: Row | None, row: Row) -> Row:
+    if stored is None:
+        return row
+    return {
+        **row,
+        "end": max(stored["end"], row["end"]),
+        "keyframe": row["keyframe"] or stored["keyframe"],
+    }
+
+
+def _lookup(
+    table: LanceTable, values: Sequence[str], columns: list[str], column: str = "id"
+) -> Iterable[Row]:
+    rest = iter(values)
+    while chunk := list(islice(rest, LOOKUP)):
+        yield from select(table, any_of(column, chunk), columns)
+
+
+def _merge(table: LanceTable, rows: pa.Table) -> None:
+    table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(rows)
+
+
+def _check(stream: Stream, moments: Sequence[Moment]) -> None:
+    if not stream.id:
+        raise InvalidRequest("a stream needs an id")
+    if stream.wall_start.tzinfo is None:
+        raise InvalidRequest("a stream's wall_start needs a time zone")
+    spans = [(stream.id, 0.0, stream.seconds)]
+    for moment in moments:
+        spans.append((moment.stream_id, moment.start, moment.end))
+        spans.extend((o.stream_id, o.start, o.end) for o in moment.observations)
+    for stream_id, start, end in spans:
+        if stream_id != stream.id:
+            raise InvalidRequest(f"{stream_id[:200]!r} does not belong to {stream.id[:200]!r}")
+        if not (math.isfinite(start) and math.isfinite(end) and 0 <= start <= end):
+            raise InvalidRequest(f"a span must be finite and forward, not {start} to {end}")

@@ -1,0 +1,219 @@
+"""Search: the rows a query's filters leave, scored as `ranking.py` says, the best looked up.
+
+The index follows the table: whatever was committed since the last search is read in before the
+next one is answered. Deleted rows leave it the same way.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+
+from memory.embedder import Embedder
+from memory.index import Entry, Floats, Index, Rows
+from memory.queries import Analysis, analyse
+from memory.ranking import Ranked, View, rank
+from memory.records import Hit, Query
+from memory.tables import OBSERVATION_COLUMNS, Tables, any_of, observation_of, select
+from memory.words import words
+
+LIMIT = 1000  # results, at most
+QUERIES_CACHED = 256  # vectors; 0.4 MB
+LOADED_AT_ONCE = 8192  # rows
+
+Row = dict[str, Any]
+_INDEXED = ["id", "stream_id", "kind", "role", "start", "end", "wall", "text", "speaker"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An observation chosen, before it is looked up."""
+
+    id: str
+    row_id: int
+    score: float
+    similarity: float
+    coverage: float
+
+
+class Searcher:
+    """Safe to use from many threads."""
+
+    def __init__(self, tables: Tables, embedder: Embedder) -> None:
+        self._tables = tables
+        self._embedder = embedder
+        self._index = Index(embedder.dimension)
+        self._guard = threading.Lock()  # of the index
+        self._following = threading.Lock()  # of `sync`: reading the table holds up no search
+        self._version = -1
+        self._next_row_id = 0
+        self._vectors: OrderedDict[str, Floats] = OrderedDict()
+        self.sync()
+
+    def search(self, query: Query) -> list[Hit]:
+        """The observations that pass the filters, best first, `query.limit` of them at most.
+
+        Without words the most recent come first. An unknown stream has none."""
+        self.sync()
+        limit = min(query.limit, LIMIT)
+        if limit <= 0:
+            return []
+        wordless = not words(query.text)
+        found = self._most_recent(query, limit) if wordless else self._ranked(query, limit)
+        return self._hits(found)
+
+    def sync(self) -> None:
+        """Take in what the table gained and drop what it lost. Free when nothing changed; the
+        writer calls it after a commit, so that no search has to wait for it."""
+        table = self._tables.observations
+        if table.version == self._version:
+            return
+        with self._following:
+            version = table.version
+            if version == self._version:
+                return
+            self._take_in_new_rows()
+            if table.count_rows() != len(self._index):
+                self._drop_deleted_rows()
+            self._version = version
+
+    def _analyse(self, query: Query) -> Analysis:
+        """Only names of those who speak in the rows searched count as names."""
+        speaking = self._index.column("speaker")[self._rows(query)]
+        present = frozenset(np.unique(speaking).tolist())
+        known = self._index.names
+        names = {word: known[word] & present for word in words(query.text) if word in known}
+        return analyse(query.text, {word: codes for word, codes in names.items() if codes})
+
+    def _rows(self, query: Query) -> Rows:
+        column, index = self._index.column, self._index
+        keep = column("live").copy()
+        if query.stream_id is not None:
+            keep &= column("stream") == index.streams.get(query.stream_id)
+        if query.kinds:
+            keep &= np.isin(column("kind"), [index.kinds.get(kind) for kind in query.kinds])
+        if query.roles:
+            keep &= np.isin(column("role"), [index.roles.get(role) for role in query.roles])
+        if query.start is not None:
+            keep &= column("end") >= query.start
+        if query.end is not None:
+            keep &= column("start") <= query.end
+        if query.before is not None:
+            keep &= column("end") <= query.before
+        return np.flatnonzero(keep)
+
+    def _ranked(self, query: Query, limit: int) -> list[Found]:
+        with self._guard:
+            analysis = self._analyse(query)
+        vector = self._embed(analysis.meaning)
+        with self._guard:
+            ranked = rank(View(self._index, self._rows(query)), analysis, vector, limit)
+            return self._found(ranked)
+
+    def _most_recent(self, query: Query, limit: int) -> list[Found]:
+        with self._guard:
+            rows = self._rows(query)
+            newest = rows[np.argsort(-self._index.column("wall")[rows], kind="stable")[:limit]]
+            none = np.zeros(len(newest), np.float32)
+            return self._found(Ranked(newest, none, none, none))
+
+    def _found(self, ranked: Ranked) -> list[Found]:
+        index = self._index
+        row_ids = index.column("row_id")[ranked.positions]
+        return [
+            Found(index.ids[at], int(row_id), float(score), float(cosine), float(coverage))
+            for at, row_id, score, cosine, coverage in zip(
+                ranked.positions,
+                row_ids,
+                ranked.scores,
+                np.clip(ranked.similarity, -1, 1),
+                np.clip(ranked.coverage, 0, 1),
+                strict=True,
+            )
+        ]
+
+    def _embed(self, text: str) -> Floats:
+        with self._guard:
+            if text in self._vectors:
+                self._vectors.move_to_end(text)
+                return self._vectors[text]
+        vector: Floats = self._embedder.embed([text])[0]
+        with self._guard:
+            self._vectors[text] = vector
+            while len(self._vectors) > QUERIES_CACHED:
+                self._vectors.popitem(last=False)
+        return vector
+
+    def _hits(self, found: list[Found]) -> list[Hit]:
+        rows = self._looked_up(found)
+        keyframes = self._keyframes({row["moment_id"] for row in rows.values()})
+        return [
+            Hit(
+                observation=observation_of(rows[f.id]),
+                moment_id=rows[f.id]["moment_id"],
+                score=f.score,
+                similarity=f.similarity,
+                coverage=f.coverage,
+                wall_start=rows[f.id]["wall"] - timedelta(seconds=rows[f.id]["start"]),
+                keyframe=keyframes.get(rows[f.id]["moment_id"]),
+            )
+            for f in found
+            if f.id in rows  # else it was forgotten this very moment
+        ]
+
+    def _looked_up(self, found: list[Found]) -> dict[str, Row]:
+        """By place in the table, which is fast; what upkeep has moved meanwhile, by id."""
+        table = self._tables.observations
+        wanted = {f.id for f in found}
+        if not wanted:
+            return {}
+        taken = table.take_row_ids([f.row_id for f in found]).select(OBSERVATION_COLUMNS)
+        rows = {row["id"]: row for row in taken.to_arrow().to_pylist() if row["id"] in wanted}
+        moved = sorted(wanted - rows.keys())
+        if moved:
+            for row in select(table, any_of("id", moved), OBSERVATION_COLUMNS):
+                rows[row["id"]] = row
+        return rows
+
+    def _keyframes(self, moment_ids: set[str]) -> dict[str, str]:
+        if not moment_ids:
+            return {}
+        where = f"keyframe IS NOT NULL AND {any_of('id', sorted(moment_ids))}"
+        rows = select(self._tables.moments, where, ["id", "keyframe"])
+        return {row["id"]: row["keyframe"] for row in rows}
+
+    def _take_in_new_rows(self) -> None:
+        """Lance numbers rows by fragment and place, and fragments grow: what is new, or was moved
+        by compaction, is numbered above all that has been seen."""
+        new = self._tables.observations.search().where(f"_rowid >= {self._next_row_id}")
+        placed = new.with_row_id(True).select(["id", "role", "end"]).to_arrow()
+        unknown: list[int] = []
+        with self._guard:
+            for id, role, end, row_id in zip(
+                *(placed[name].to_pylist() for name in ("id", "role", "end", "_rowid")), strict=True
+            ):
+                if not self._index.moved(id, row_id, role, end):
+                    unknown.append(row_id)
+        for first in range(0, len(unknown), LOADED_AT_ONCE):
+            self._load(unknown[first : first + LOADED_AT_ONCE])
+        highest = max(placed["_rowid"].to_pylist(), default=-1)
+        self._next_row_id = max(self._next_row_id, highest + 1)
+
+    def _load(self, row_ids: list[int]) -> None:
+        taken = self._tables.observations.take_row_ids(row_ids).with_row_id()
+        rows = taken.select([*_INDEXED, "vector"]).to_arrow()
+        vectors = rows["vector"].combine_chunks().flatten().to_numpy()
+        fields = rows.select([*_INDEXED, "_rowid"]).rename_columns([*_INDEXED, "row_id"])
+        entries = [Entry(**row) for row in fields.to_pylist()]
+        with self._guard:
+            self._index.add(entries, vectors.reshape(len(entries), -1))
+
+    def _drop_deleted_rows(self) -> None:
+        ids = self._tables.observations.search().select(["id"]).to_arrow()["id"].to_pylist()
+        with self._guard:
+            self._index.keep_only(set(ids))

@@ -1,0 +1,278 @@
+"""The store: one folder that holds a memory. Read this first; `writer.py` says how writes go.
+
+    DIR/lock          who writes to it
+    DIR/sealed.json   the table versions that are known to be on the disk
+    DIR/tables/       LanceDB: streams, moments, observations, meta
+    DIR/media/        keyframes by their SHA-256
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from memory.durable import DurableTables
+from memory.embedder import Embedder
+from memory.errors import InvalidRequest, KeyframeNotFound, MomentNotFound, StoreMissing
+from memory.errors import StoreClosed, StreamNotFound
+from memory.failures import failures_named
+from memory.forget import Forgetting
+from memory.lock import StoreLock
+from memory.maintenance import Maintenance, fragments, unindexed_rows
+from memory.media import MediaStore
+from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Stats
+from memory.remember import Remembering
+from memory.search import Searcher
+from memory.tables import (
+    OBSERVATION_COLUMNS,
+    any_of,
+    moment_of,
+    observation_of,
+    open_tables,
+    quote,
+    select,
+    stream_of,
+)
+from memory.writer import GroupWriter
+from memory.migrations import applied
+from perception.records import Moment, Observation, Stream
+
+Row = dict[str, Any]
+T = TypeVar("T")
+# Above this many moments one scan of the stream beats looking up each.
+LOOKED_UP = 400
+RETRIES = 4
+
+
+class Store:
+    """Implements `memory.records.Memory`. Blocking; safe to use from many threads of one process.
+
+    Raises `StoreLocked`, `StoreNewer` or `StoreMissing` (with `create=False`) on opening.
+    """
+
+    def __init__(self, path: Path, embedder: Embedder, *, create: bool = True) -> None:
+        self.path = Path(path)
+        if not (self.path / "tables").is_dir() and not create:
+            raise StoreMissing(f"there is no store at {self.path}")
+        with failures_named(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = StoreLock(self.path / "lock")
+        try:
+            with failures_named(self.path):
+                self._open(embedder)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _open(self, embedder: Embedder) -> None:
+        durable = DurableTables(self.path)
+        durable.roll_back()
+        self.tables = open_tables(self.path / "tables")
+        self.media = MediaStore(self.path / "media")
+        self.maintenance = Maintenance(self.tables, self._seal)
+        self.maintenance.create_indexes()
+        self._durable = durable
+        self._seal()
+        self._search = Searcher(self.tables, embedder)
+        self._remembering = Remembering(self.tables, self.media, embedder, self._seal)
+        self._forgetting = Forgetting(
+            self.tables, self.media, self.maintenance.purge, self._remembering
+        )
+        self._schema = len(applied(self.tables.db))
+        self._closing = threading.Lock()
+        self._closed = False
+        self._writer = GroupWriter(self._remembering.commit, self.maintenance.idle)
+
+    def close(self) -> None:
+        """Finish what is being written and let go of the store. May be called twice."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+        self._writer.close()
+        self._lock.release()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Writing
+
+    def remember(
+        self, stream: Stream, moments: Sequence[Moment], keyframes: dict[str, bytes]
+    ) -> int:
+        """Store moments whole, durably on return; idempotent. Returns the new version.
+
+        A moment that is already there gains the observations it lacks; a stream's beginning stays
+        what it was first said to be. Raises `InvalidRequest`, `StoreFull`, `StoreReadOnly`,
+        `StoreClosed`, `WriteFailed`; then nothing of the call is visible, and it may be repeated.
+        """
+        self._check_open()
+        with failures_named(self.path):
+            batch = self._remembering.prepare(stream, moments, keyframes)
+            version: int = self._writer.write(batch)
+            return version
+
+    def forget(self, what: Selection) -> DeletionReceipt:
+        """Delete for good what matches: rows, vectors, index entries, keyframes, old versions.
+
+        On return no file of the store holds any of it. Raises `InvalidRequest` on an empty
+        selection, and `StreamNotFound` or `MomentNotFound` for what is not there.
+        """
+        self._check_open()
+        with failures_named(self.path):
+            receipt: DeletionReceipt = self._writer.call(lambda: self._forgetting.forget(what))
+            return receipt
+
+    # Reading
+
+    def search(self, query: Query) -> list[Hit]:
+        """The best observations for the query, best first. Raises `InvalidRequest`."""
+        self._check_open()
+        return _settled(lambda: self._search.search(query))
+
+    def streams(self) -> list[Stream]:
+        """Oldest first."""
+        rows = self._select("streams", None)
+        return sorted(map(stream_of, rows), key=lambda stream: (stream.wall_start, stream.id))
+
+    def timeline(
+        self, stream_id: str, start: float | None = None, end: float | None = None
+    ) -> list[Moment]:
+        """The stream's moments that overlap [start, end], in order. Raises `StreamNotFound`."""
+        self._stream(stream_id)
+        where = _overlapping(stream_id, start, end)
+        rows = sorted(self._select("moments", where), key=lambda row: (row["start"], row["id"]))
+        held = self._observations_of(stream_id, [row["id"] for row in rows])
+        return [moment_of(row, held.get(row["id"], ())) for row in rows]
+
+    def moment(self, moment_id: str) -> Moment:
+        """Raises `MomentNotFound`."""
+        row = self._moment_row(moment_id)
+        held = self._observations_of(row["stream_id"], [moment_id])
+        return moment_of(row, held.get(moment_id, ()))
+
+    def keyframe(self, moment_id: str) -> bytes:
+        """The encoded picture. Raises `MomentNotFound`, `KeyframeNotFound`, `KeyframeTorn`."""
+        digest = self._moment_row(moment_id)["keyframe"]
+        if digest is None:
+            raise KeyframeNotFound(f"the moment {moment_id[:200]!r} has no keyframe")
+        return self.media.read(digest)
+
+    def neighbours(self, observation: Observation, seconds: float) -> list[Observation]:
+        """What its stream holds from `seconds` before it to `seconds` after it, in order of time,
+        itself not included."""
+        where = _overlapping(
+            observation.stream_id, observation.start - seconds, observation.end + seconds
+        )
+        rows = self._select("observations", where, OBSERVATION_COLUMNS)
+        rows = [row for row in rows if row["id"] != observation.id]
+        return [observation_of(row) for row in sorted(rows, key=_in_time)]
+
+    def snapshot(self, stream_id: str | None = None) -> Snapshot:
+        """The present version. Raises `StreamNotFound`."""
+        seconds = None if stream_id is None else self._stream(stream_id).seconds
+        return Snapshot(self._version(), seconds)
+
+    def stats(self) -> Stats:
+        self._check_open()
+        tables = self.tables
+        media = [entry.stat().st_size for entry in self.media.files()]
+        files = [path for path in (self.path / "tables").rglob("*") if path.is_file()]
+        return Stats(
+            streams=tables.streams.count_rows(),
+            moments=tables.moments.count_rows(),
+            observations=tables.observations.count_rows(),
+            keyframes=len(media),
+            table_bytes=sum(_size(path) for path in files),
+            media_bytes=sum(media),
+            version=self._version(),
+            schema=self._schema,
+            fragments=sum(fragments(table) for table in tables.all()),
+            unindexed_rows=unindexed_rows(tables.observations),
+            ledger={
+                "maintenance_runs": self.maintenance.runs,
+                "maintenance_seconds": round(self.maintenance.seconds, 3),
+                "commits": self._remembering.commits,
+            },
+        )
+
+    # Parts
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreClosed("the store is closed")
+
+    def _version(self) -> int:
+        return int(self.tables.observations.version)
+
+    def _seal(self) -> None:
+        self._durable.seal({table.name: table.version for table in self.tables.all()})
+
+    def _select(self, table: str, where: str | None, columns: list[str] | None = None) -> list[Row]:
+        self._check_open()
+        return _settled(lambda: select(getattr(self.tables, table), where, columns))
+
+    def _stream(self, stream_id: str) -> Stream:
+        rows = self._select("streams", f"id = {quote(stream_id)}")
+        if not rows:
+            raise StreamNotFound(f"no stream {stream_id[:200]!r} is remembered")
+        return stream_of(rows[0])
+
+    def _moment_row(self, moment_id: str) -> Row:
+        rows = self._select("moments", f"id = {quote(moment_id)}")
+        if not rows:
+            raise MomentNotFound(f"no moment {moment_id[:200]!r} is remembered")
+        return rows[0]
+
+    def _observations_of(
+        self, stream_id: str, moment_ids: list[str]
+    ) -> dict[str, list[Observation]]:
+        if not moment_ids:
+            return {}
+        where = f"stream_id = {quote(stream_id)}"
+        if len(moment_ids) <= LOOKED_UP:
+            where = any_of("moment_id", moment_ids)
+        held: dict[str, list[Observation]] = {}
+        for row in self._select("observations", where, OBSERVATION_COLUMNS):
+            held.setdefault(row["moment_id"], []).append(observation_of(row))
+        return held
+
+
+def _settled(read: Callable[[], T]) -> T:
+    """Forgetting takes the files of every older version away, also from under a read that has just
+    begun; the same read of the newest version then answers."""
+    for _ in range(RETRIES):
+        try:
+            return read()
+        except (OSError, RuntimeError) as failure:
+            if "not found" not in str(failure).lower():
+                raise
+    return read()
+
+
+def _overlapping(stream_id: str, start: float | None, end: float | None) -> str:
+    for bound in (start, end):
+        if bound is not None and not abs(bound) < float("inf"):
+            raise InvalidRequest(f"a time must be a finite number of seconds, not {bound}")
+    clauses = [f"stream_id = {quote(stream_id)}"]
+    if start is not None:
+        clauses.append(f"`end` >= {float(start)!r}")
+    if end is not None:
+        clauses.append(f"start <= {float(end)!r}")
+    return " AND ".join(clauses)
+
+
+def _in_time(row: Row) -> tuple[float, str, str]:
+    return row["start"], row["kind"], row["id"]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # a version was dropped meanwhile
+        return 0

@@ -1,0 +1,207 @@
+"""The LanceDB tables under a store: their columns, how they are opened, rows to records and back.
+
+A moment's text is not a column: it is made of its observations, so the two cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import lancedb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from lancedb.table import LanceTable
+
+from perception.records import Moment, Observation, Stream, Tag
+
+DIMENSIONS = 384
+TIME = pa.timestamp("us", tz="UTC")
+
+STREAMS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("wall_start", TIME, nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("seconds", pa.float64(), nullable=False),
+    ]
+)
+MOMENTS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("stream_id", pa.string(), nullable=False),
+        pa.field("start", pa.float64(), nullable=False),
+        pa.field("end", pa.float64(), nullable=False),
+        pa.field("keyframe", pa.string()),
+    ]
+)
+OBSERVATIONS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("moment_id", pa.string(), nullable=False),
+        pa.field("stream_id", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("role", pa.string(), nullable=False),
+        pa.field("start", pa.float64(), nullable=False),
+        pa.field("end", pa.float64(), nullable=False),
+        pa.field("wall", TIME, nullable=False),  # `start` on the wall clock
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("speaker", pa.string()),
+        pa.field("ref", pa.string()),
+        pa.field("confidence", pa.float32(), nullable=False),
+        pa.field("language", pa.string()),
+        pa.field(
+            "tags", pa.list_(pa.struct([("label", pa.string()), ("probability", pa.float32())]))
+        ),
+        pa.field("search_text", pa.string(), nullable=False),  # full-text indexed: speaker and text
+        pa.field("vector", pa.list_(pa.float32(), DIMENSIONS), nullable=False),  # unit length
+    ]
+)
+OBSERVATION_COLUMNS = [name for name in OBSERVATIONS.names if name not in ("vector", "search_text")]
+
+# Lance keeps decoded metadata and index pages in these caches; the defaults are gigabytes.
+INDEX_CACHE_BYTES = 96 * 2**20
+METADATA_CACHE_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Open handles, safe to use from many threads; what one thread commits the others read next."""
+
+    db: lancedb.DBConnection
+    streams: LanceTable
+    moments: LanceTable
+    observations: LanceTable
+
+    def all(self) -> tuple[LanceTable, LanceTable, LanceTable]:
+        return self.streams, self.moments, self.observations
+
+
+def connect(path: Path, fresh_within: float | None = None) -> lancedb.DBConnection:
+    """`fresh_within`: seconds after which another process's commits are seen (None: only our own)."""
+    interval = None if fresh_within is None else timedelta(seconds=fresh_within)
+    session = lancedb.Session(
+        index_cache_size_bytes=INDEX_CACHE_BYTES, metadata_cache_size_bytes=METADATA_CACHE_BYTES
+    )
+    return lancedb.connect(str(path), read_consistency_interval=interval, session=session)
+
+
+def open_tables(path: Path) -> Tables:
+    """Open the tables in the folder `path`, creating or migrating them to the newest schema.
+
+    Raises `StoreNewer`, before anything is written, when a newer Lookback wrote them.
+    """
+    from memory.migrations import migrate  # it reads the schemas above
+
+    db = connect(path)
+    migrate(db)
+    return Tables(
+        db=db,
+        streams=db.open_table("streams"),
+        moments=db.open_table("moments"),
+        observations=db.open_table("observations"),
+    )
+
+
+def quote(value: str) -> str:
+    """A string literal for a Lance filter: ids come from users, quotes and all."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def any_of(column: str, values: Iterable[str]) -> str:
+    return f"{column} IN ({', '.join(quote(v) for v in values)})"
+
+
+def select(
+    table: LanceTable, where: str | None, columns: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """Every row that matches, as dictionaries, in no promised order."""
+    query = table.search()
+    if where is not None:
+        query = query.where(where)
+    if columns is not None:
+        query = query.select(list(columns))
+    rows: list[dict[str, Any]] = query.to_arrow().to_pylist()
+    return rows
+
+
+def stream_row(stream: Stream) -> dict[str, Any]:
+    return {
+        "id": stream.id,
+        "wall_start": stream.wall_start.astimezone(UTC),
+        "source": stream.source,
+        "seconds": stream.seconds,
+    }
+
+
+def stream_of(row: dict[str, Any]) -> Stream:
+    return Stream(row["id"], row["wall_start"], row["source"], row["seconds"])
+
+
+def moment_row(moment: Moment) -> dict[str, Any]:
+    return {
+        "id": moment.id,
+        "stream_id": moment.stream_id,
+        "start": moment.start,
+        "end": moment.end,
+        "keyframe": moment.keyframe,
+    }
+
+
+def moment_of(row: dict[str, Any], observations: Iterable[Observation]) -> Moment:
+    ordered = sorted(observations, key=lambda o: (o.start, o.kind, o.id))
+    return Moment(row["stream_id"], row["start"], row["end"], tuple(ordered), row["keyframe"])
+
+
+def observation_row(observation: Observation, moment_id: str, wall: datetime) -> dict[str, Any]:
+    """Every column but the vector."""
+    o = observation
+    return {
+        "id": o.id,
+        "moment_id": moment_id,
+        "stream_id": o.stream_id,
+        "kind": o.kind,
+        "role": o.role,
+        "start": o.start,
+        "end": o.end,
+        "wall": wall + timedelta(seconds=o.start),
+        "text": o.text,
+        "speaker": o.speaker,
+        "ref": o.ref,
+        "confidence": o.confidence,
+        "language": o.language,
+        "tags": [{"label": t.label, "probability": t.probability} for t in o.tags],
+        "search_text": f"{o.speaker}: {o.text}" if o.speaker else o.text,
+    }
+
+
+def observation_of(row: dict[str, Any]) -> Observation:
+    """From a row that holds `OBSERVATION_COLUMNS`."""
+    return Observation(
+        stream_id=row["stream_id"],
+        kind=row["kind"],
+        start=row["start"],
+        end=row["end"],
+        text=row["text"],
+        speaker=row["speaker"],
+        ref=row["ref"],
+        role=row["role"],
+        confidence=row["confidence"],
+        language=row["language"],
+        tags=tuple(Tag(t["label"], t["probability"]) for t in row["tags"] or ()),
+    )
+
+
+def observation_batch(
+    rows: Sequence[dict[str, Any]], vectors: npt.NDArray[np.float32]
+) -> pa.Table:
+    """Rows of `observation_row` and their vectors (float32 [n, 384]) as one Arrow table."""
+    columns = OBSERVATIONS.remove(OBSERVATIONS.get_field_index("vector"))
+    flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
+    batch = pa.Table.from_pylist(list(rows), schema=columns)
+    vector = pa.FixedSizeListArray.from_arrays(flat, DIMENSIONS)
+    return batch.append_column(OBSERVATIONS.field("vector"), vector)

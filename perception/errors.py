@@ -1,0 +1,85 @@
+"""Errors of perception.
+
+PerceptionError
+├── SourceError             a recording that cannot be perceived; the message names it and says why
+│   ├── SourceMissing       no such file, or not a file
+│   ├── SourceUnreadable    there, but may not be opened
+│   ├── SourceEmpty         zero bytes
+│   ├── NotMedia            no container that FFmpeg knows (text, archive, picture without time)
+│   ├── NothingToPerceive   a container without an audio or video stream that can be decoded
+│   ├── Encrypted           its samples are encrypted
+│   └── Truncated           cut off before its index or its first sample
+└── PerceiverError          a model failed on valid input
+    ├── AudioTooLong        an utterance beyond what the recogniser takes
+    └── UnknownLanguage     a language setting that the recogniser does not know
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+
+
+class PerceptionError(Exception):
+    """Whatever goes wrong in perception."""
+
+
+class SourceError(PerceptionError):
+    """A recording that cannot be perceived. `path` is the recording."""
+
+    reason = "cannot be perceived"
+
+    def __init__(self, path: str | PathLike[str], detail: str = "") -> None:
+        self.path = str(path)
+        super().__init__(f"{self.path}: {self.reason}" + (f" ({detail})" if detail else ""))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.path, str(self)))
+
+
+def _rebuild(kind: type[SourceError], path: str, message: str) -> SourceError:
+    error = kind.__new__(kind)
+    error.path = path
+    error.args = (message,)
+    return error
+
+
+class SourceMissing(SourceError):
+    reason = "no such file"
+
+
+class SourceUnreadable(SourceError):
+    reason = "may not be read; check its permissions"
+
+
+class SourceEmpty(SourceError):
+    reason = "is empty (0 bytes)"
+
+
+class NotMedia(SourceError):
+    reason = "is not a recording: no audio or video format was recognised"
+
+
+class NothingToPerceive(SourceError):
+    reason = "holds no audio and no video that can be decoded"
+
+
+class Encrypted(SourceError):
+    reason = "is encrypted; decrypt it first"
+
+
+class Truncated(SourceError):
+    reason = "is cut off: its index or its first samples are missing; copy or record it again"
+
+
+class PerceiverError(PerceptionError):
+    """A model failed on input that it should have taken."""
+
+
+class AudioTooLong(PerceiverError):
+    def __init__(self, seconds: float, limit: float) -> None:
+        super().__init__(f"{seconds:.1f} s of audio in one utterance; at most {limit:.0f} s")
+
+
+class UnknownLanguage(PerceiverError):
+    def __init__(self, language: str) -> None:
+        super().__init__(f"the recogniser knows no language {language!r}; use an ISO 639-1 code")

@@ -1,0 +1,129 @@
+"""The seam to the heavy work: recognising, listening, looking.
+
+The stream pipeline knows a `Perceiver` and nothing of the models behind it. `LocalPerceiver` runs
+them in this process; a deployment puts the same batch methods behind a network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from perception.faces import FaceCounter, NoFaces, face_counter
+from perception.reader import FixedReader, PaddleReader, Reader, TextLine
+from perception.recognizer import Recognizer, ScriptedRecognizer, Transcript, WhisperRecognizer
+from perception.records import Audio, Image, Tag
+from perception.sounds import Listener, OmniListener, SilentListener, SoundSpan
+from perception.tagger import BrightnessTagger, EfficientNetTagger, Tagger
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one frame shows. `faces` is None where faces cannot be counted; `lines` is empty when
+    the frame was not read."""
+
+    tags: tuple[Tag, ...]
+    faces: int | None
+    lines: tuple[TextLine, ...]
+
+
+class Perceiver(Protocol):
+    """Stateless; calls may run at once and finish in any order."""
+
+    async def recognize(self, audio: Audio, partial: bool = False) -> Transcript:
+        """One utterance of at most 30 s. `partial`: sooner and less exact, while someone speaks."""
+        ...
+
+    async def listen(self, audio: Audio) -> tuple[SoundSpan, ...]:
+        """Spans of speech, singing and music."""
+        ...
+
+    async def look(self, image: Image, read: bool) -> Look:
+        """Tags and faces of a frame and, when asked to read it, its text."""
+        ...
+
+
+class LocalPerceiver:
+    """The models in this process, on a few threads.
+
+    The batch methods block and may be called from any thread; the awaitable ones run them on
+    threads of its own. `threads` is the number of calls at work at once. Use `load` for the real
+    models, `fake` for deterministic stand-ins.
+    """
+
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        reader: Reader,
+        tagger: Tagger,
+        faces: FaceCounter,
+        listener: Listener,
+        *,
+        threads: int = 2,
+    ) -> None:
+        self._recognizer, self._reader, self._tagger = recognizer, reader, tagger
+        self._faces, self._listener = faces, listener
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="perceiver")
+
+    @classmethod
+    def load(cls, *, threads: int = 2, cpu_threads: int = 1, language: str | None = None) -> LocalPerceiver:
+        """The real models: `threads` calls at once, each on `cpu_threads` cores. About 4 s.
+
+        Raises:
+            models.ModelError: a model is missing or damaged; faces alone are optional.
+        """
+        return cls(
+            WhisperRecognizer(cpu_threads=cpu_threads, workers=threads, language=language),
+            PaddleReader(cpu_threads=cpu_threads),
+            EfficientNetTagger(cpu_threads=cpu_threads),
+            face_counter(),
+            OmniListener(),
+            threads=threads,
+        )
+
+    @classmethod
+    def fake(cls) -> LocalPerceiver:
+        """Deterministic stand-ins for every model."""
+        return cls(
+            ScriptedRecognizer(), FixedReader(), BrightnessTagger(), NoFaces(), SilentListener()
+        )
+
+    def recognize_batch(
+        self, utterances: Sequence[Audio], partial: bool = False
+    ) -> list[Transcript]:
+        return self._recognizer.recognize(utterances, partial)
+
+    def listen_batch(self, windows: Sequence[Audio]) -> list[tuple[SoundSpan, ...]]:
+        return self._listener.listen(windows)
+
+    def look_batch(self, images: Sequence[Image], read: Sequence[bool]) -> list[Look]:
+        """What each image shows; those whose `read` is set are read as well."""
+        tags = self._tagger.tag(images)
+        faces = self._faces.count(images)
+        wanted = [image for image, asked in zip(images, read, strict=True) if asked]
+        readings = iter(self._reader.read(wanted) if wanted else ())
+        return [
+            Look(tag, count, next(readings) if asked else ())
+            for tag, count, asked in zip(tags, faces, read, strict=True)
+        ]
+
+    async def recognize(self, audio: Audio, partial: bool = False) -> Transcript:
+        return (await self._run(lambda: self.recognize_batch([audio], partial)))[0]
+
+    async def listen(self, audio: Audio) -> tuple[SoundSpan, ...]:
+        return (await self._run(lambda: self.listen_batch([audio])))[0]
+
+    async def look(self, image: Image, read: bool) -> Look:
+        return (await self._run(lambda: self.look_batch([image], [read])))[0]
+
+    def close(self) -> None:
+        """Waits for the calls at work and ends the threads."""
+        self._threads.shutdown()
+
+    async def _run(self, call: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)

@@ -1,0 +1,314 @@
+"""The stream pipeline: one source in, observations and moments out, in the order of stream time.
+
+Cheap and stateful work (endpointing, change detection) happens here as audio and frames come.
+Heavy calls are started as soon as their input is there; their results are taken up in stream
+order through a bounded queue. So what comes out does not depend on how long calls take, and a slow
+perceiver slows a replay down instead of filling memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from perception import keyframes
+from perception.changes import ChangeDetector, ChangeSettings, LookAt, SceneCut
+from perception.moments import Cut, HeardObservation, MomentBuilder, MomentSettings, Output
+from perception.perceiver import Perceiver
+from perception.records import SAMPLE_RATE, Audio, Moment, Observation, Role, Stream
+from perception.sources import AudioChunk, Frame, Source
+from perception.vad import (
+    Endpointer,
+    Onset,
+    Released,
+    SileroDetector,
+    Utterance,
+    VoiceDetector,
+    VoiceEvent,
+    VoiceSettings,
+)
+
+SILENT = 1e-3  # root mean square below which audio holds no sound worth classifying
+WAITING = 128  # items between reading and taking up; with `in_flight` this bounds memory
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """`in_flight`: heavy calls started ahead of the one whose result is due. `live`: the source
+    cannot wait, so looks beyond `in_flight` are dropped and counted; speech never is."""
+
+    voice: VoiceSettings = field(default_factory=VoiceSettings)
+    changes: ChangeSettings = field(default_factory=ChangeSettings)
+    moments: MomentSettings = field(default_factory=MomentSettings)
+    sound_window: float = 5.0  # seconds; 0: sounds are not classified
+    in_flight: int = 8
+    live: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An utterance. `pinned`: when its voice started."""
+
+    observation: Observation
+    pinned: float
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A scene or a reading that has just begun; its end is not known yet."""
+
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class MomentCut:
+    """A moment is complete. `keyframe`: the WebP that `moment.keyframe` names."""
+
+    moment: Moment
+    keyframe: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Everything up to `stream_time` is perceived; `lag`: seconds since it came in."""
+
+    stream_time: float
+    lag: float
+    dropped_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceStarted:
+    """Somebody speaks. Given at once, out of turn."""
+
+    time: float
+
+
+Event = Heard | Seen | MomentCut | Progress | VoiceStarted
+
+
+def always_statement(text: str) -> Role:
+    """Takes nothing for a question."""
+    return "statement"
+
+
+@dataclass(slots=True)
+class _Item:
+    """Something to take up in its turn: `apply` gives it, and the result of `task`, to the builder."""
+
+    entered: float  # event loop's clock
+    apply: Callable[[Any], Iterator[Output]]
+    task: asyncio.Task[Any] | None = None
+    progress: float | None = None  # stream time to report
+    last: bool = False
+
+
+class StreamPipeline:
+    """Perceives one stream. Run it once.
+
+    Args:
+        role_of: what an utterance is to the agent. At a question, everything perceived before it
+            is cut and given as `MomentCut`, then the question as `Heard`; it opens the next moment.
+        detector: voice activity; Silero unless given.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        perceiver: Perceiver,
+        *,
+        role_of: Callable[[str], Role] = always_statement,
+        settings: PipelineSettings | None = None,
+        detector: VoiceDetector | None = None,
+    ) -> None:
+        self._settings = settings or PipelineSettings()
+        self._perceiver = perceiver
+        self._endpointer = Endpointer(detector or SileroDetector(), self._settings.voice)
+        self._changes = ChangeDetector(self._settings.changes)
+        self._builder = MomentBuilder(stream.id, role_of, self._settings.moments)
+        self._queue: asyncio.Queue[_Item] = asyncio.Queue(WAITING)
+        self._room = asyncio.Semaphore(self._settings.in_flight)
+        self._voices: asyncio.Queue[VoiceStarted] = asyncio.Queue()
+        self._calls: set[asyncio.Task[Any]] = set()
+        self._window: list[Audio] = []
+        self._window_start = 0.0
+        self._time = 0.0
+        self._ticked = 0.0
+        self._dropped = 0
+        self._picture: tuple[int, bytes] | None = None  # the last picture encoded
+
+    async def run(self, source: Source) -> AsyncIterator[Event]:
+        """Events until the source ends. Closing the generator cancels what is under way.
+
+        Raises:
+            PerceptionError: from the source or the perceiver; what was given before it stands.
+        """
+        reading = asyncio.create_task(self._read(source), name="perception: reading")
+        try:
+            while True:
+                item: _Item | None = None
+                async for voice_or_item in self._next(reading):
+                    if isinstance(voice_or_item, VoiceStarted):
+                        yield voice_or_item
+                    else:
+                        item = voice_or_item
+                assert item is not None
+                result = item.task.result() if item.task is not None else None
+                for output in item.apply(result):
+                    yield await self._event(output)
+                if item.task is not None:
+                    self._room.release()
+                if item.progress is not None:
+                    lag = asyncio.get_running_loop().time() - item.entered
+                    yield Progress(item.progress, lag, self._dropped)
+                if item.last:
+                    await reading
+                    return
+        finally:
+            pending = [reading, *self._calls]
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+
+    async def _next(self, reading: asyncio.Task[None]) -> AsyncIterator[VoiceStarted | _Item]:
+        """The next item, its call finished; before it, any voice that starts meanwhile."""
+        getting: asyncio.Task[_Item] = asyncio.create_task(self._queue.get())
+        hearing: asyncio.Task[VoiceStarted] = asyncio.create_task(self._voices.get())
+        item: _Item | None = None
+        try:
+            while item is None or (item.task is not None and not item.task.done()):
+                due: asyncio.Task[Any] = (
+                    getting if item is None or item.task is None else item.task
+                )
+                waits = {due, hearing} if reading.done() else {due, hearing, reading}
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                if hearing.done():
+                    yield hearing.result()
+                    hearing = asyncio.create_task(self._voices.get())
+                if item is None and getting.done():
+                    item = getting.result()
+                if item is None and reading.done() and reading.exception() is not None:
+                    reading.result()
+            yield item
+        finally:
+            getting.cancel()
+            if hearing.done() and not hearing.cancelled():
+                self._voices.put_nowait(hearing.result())
+            hearing.cancel()
+
+    async def _event(self, output: Output) -> Event:
+        if isinstance(output, HeardObservation):
+            return Heard(output.observation, output.pinned)
+        if not isinstance(output, Cut):
+            return Seen(output.observation)
+        if output.picture is None:
+            return MomentCut(output.moment, None)
+        if self._picture is None or self._picture[0] != id(output.picture):
+            encoded = await asyncio.to_thread(
+                keyframes.encode, output.picture, text=output.text
+            )
+            self._picture = (id(output.picture), encoded)
+        encoded = self._picture[1]
+        return MomentCut(replace(output.moment, keyframe=keyframes.name_of(encoded)), encoded)
+
+    async def _read(self, source: Source) -> None:
+        """Takes audio and frames as they come and queues what they call for."""
+        async for item in source:
+            if isinstance(item, AudioChunk):
+                await self._hear(item)
+            else:
+                await self._see(item)
+        for event in await asyncio.to_thread(self._endpointer.flush):
+            await self._speech(event)
+        await self._classify(flush=True)
+        end = self._time
+        await self._put(lambda _: self._builder.finish(end), progress=end, last=True)
+
+    async def _hear(self, chunk: AudioChunk) -> None:
+        for event in await asyncio.to_thread(self._endpointer.feed, chunk.samples):
+            await self._speech(event)
+        if self._settings.sound_window > 0:
+            self._window.append(chunk.samples)
+            await self._classify()
+        await self._tick(chunk.end)
+
+    async def _speech(self, event: VoiceEvent) -> None:
+        builder = self._builder
+        if isinstance(event, Onset):
+            onset = event.time
+            self._voices.put_nowait(VoiceStarted(onset))
+            await self._put(lambda _: builder.voice(onset))
+        elif isinstance(event, Released):
+            released = event.time
+            await self._put(lambda _: builder.released(released))
+        else:
+            said: Utterance = event
+            await self._put(
+                lambda result: builder.utterance(said.start, said.end, said.decided, result),
+                self._perceiver.recognize(said.samples),
+            )
+
+    async def _classify(self, *, flush: bool = False) -> None:
+        """Has the gathered window of audio classified once it is full, unless it is silent."""
+        count = sum(len(samples) for samples in self._window)
+        if not count or (count < self._settings.sound_window * SAMPLE_RATE and not flush):
+            return
+        audio, self._window = np.concatenate(self._window), []
+        start = self._window_start
+        end = self._window_start = start + len(audio) / SAMPLE_RATE
+        if float(np.sqrt(np.mean(np.square(audio)))) > SILENT:
+            await self._put(
+                lambda spans: self._builder.sounds(start, end, spans),
+                self._perceiver.listen(audio),
+            )
+
+    async def _see(self, frame: Frame) -> None:
+        for event in await asyncio.to_thread(self._changes.watch, frame.time, frame.image):
+            if isinstance(event, SceneCut):
+                cut = event.time
+                await self._put(lambda _, cut=cut: self._builder.scene(cut))
+            elif self._settings.live and self._room.locked():
+                self._dropped += 1
+            else:
+                await self._look(event)
+        await self._tick(frame.time)
+
+    async def _look(self, at: LookAt) -> None:
+        await self._put(
+            lambda look: self._builder.look(
+                at.time, look, at.image, read=at.read, since=at.since, sharpness=at.sharpness
+            ),
+            self._perceiver.look(at.image, at.read),
+        )
+
+    async def _tick(self, time: float) -> None:
+        """Once a second of stream time, lets moments end and progress be told."""
+        self._time = max(self._time, time)
+        if self._time - self._ticked >= 1.0:
+            now = self._ticked = self._time
+            await self._put(lambda _: self._builder.tick(now), progress=now)
+
+    async def _put(
+        self,
+        apply: Callable[[Any], Iterator[Output]],
+        call: Coroutine[Any, Any, Any] | None = None,
+        *,
+        progress: float | None = None,
+        last: bool = False,
+    ) -> None:
+        task = None
+        if call is not None:
+            try:
+                await self._room.acquire()
+            except asyncio.CancelledError:
+                call.close()
+                raise
+            task = asyncio.create_task(call)
+            self._calls.add(task)
+            task.add_done_callback(self._calls.discard)
+        entered = asyncio.get_running_loop().time()
+        await self._queue.put(_Item(entered, apply, task, progress, last))

@@ -1,0 +1,25 @@
+"""What can go wrong while answering.
+
+ReasoningError
+├── ModelUnusable      the language model's file is there but does not load
+├── GenerationFailed   the language model refused a prompt or stopped midway
+└── QuestionRefused    the question is empty or too long
+"""
+
+from __future__ import annotations
+
+
+class ReasoningError(Exception):
+    """Base of everything reasoning raises on purpose."""
+
+
+class ModelUnusable(ReasoningError):
+    """The language model's file does not load: says which, and why."""
+
+
+class GenerationFailed(ReasoningError):
+    """The language model returned an error instead of text."""
+
+
+class QuestionRefused(ReasoningError):
+    """The question cannot be asked as it is: empty, or longer than `agent.MAX_QUESTION` characters."""

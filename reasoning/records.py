@@ -1,0 +1,76 @@
+"""A question, and the answer with its evidence. The JSON form is fixed: see `Answer.to_json`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from memory.records import Snapshot
+from perception.records import Kind
+
+Trigger = Literal["asked", "spoken"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """`at` is the stream time the question is asked at (None: now, the end of what is remembered)."""
+
+    text: str
+    stream_id: str | None = None
+    at: float | None = None
+    trigger: Trigger = "asked"
+    utterance: dict[str, Any] | None = None  # {"text", "start", "end"} of a spoken question
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    moment_id: str
+    stream_id: str
+    start: float
+    end: float
+    kind: Kind | Literal["fact", "episode"]
+    quote: str
+    keyframe: str | None  # URL path, or None
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Milliseconds since the question (since the end of speech, for a spoken one)."""
+
+    gate_ms: float = 0.0
+    retrieval_ms: float = 0.0
+    first_token_ms: float = 0.0
+    total_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of the answer's text, as it is generated."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """The text so far did not stand in the evidence: show this instead of it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    question: str
+    answer: str
+    abstained: bool
+    citations: tuple[Citation, ...]
+    snapshot: Snapshot
+    timings: Timings
+    trigger: Trigger = "asked"
+    method: Literal["generated", "quoted", "abstained"] = "generated"  # "quoted": the model's words did not stand
+    utterance: dict[str, Any] | None = field(default=None)
+
+    def to_json(self) -> dict[str, Any]:
+        fields = asdict(self)
+        if self.utterance is None:
+            del fields["utterance"]
+        return {"type": "answer", **fields}

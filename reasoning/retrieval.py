@@ -1,0 +1,172 @@
+"""From a question to passages: searches, neighbours, the timeline. Evidence is what was stated:
+questions asked before and the agent's own answers hold the same words and are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from memory.records import MemoryReader, Query
+from perception.records import Kind, Moment, Observation, Stream
+from reasoning.analysis import Analysis, Term
+from reasoning.evidence import Matcher, Passage, Source, passages, source_of
+from reasoning.timeparse import TimeReference
+from reasoning.words import HYPONYMS
+
+_LIMIT = 24
+_SIGHTINGS = 60
+_NEIGHBOURED = 8  # how many hits are read together with what stands around them
+_AROUND = 10.0  # seconds
+_NEAR_SIGHT = 0.5  # cosine from which what a picture is tagged with is what was asked for
+_EVIDENCE: tuple[Kind, ...] = ("speech", "screen_text", "sound")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where and until when to look."""
+
+    stream: Stream | None  # the asked one, or the only one
+    stream_id: str | None
+    before: float | None
+    now: float
+    wall_now: datetime
+
+
+class Retriever:
+    def __init__(self, memory: MemoryReader) -> None:
+        self._memory = memory
+        self._wall: dict[str, datetime] = {}
+
+    async def scope(self, stream_id: str | None, at: float | None, clock_now: datetime) -> Scope:
+        streams = await self._memory.streams()
+        self._wall = {s.id: s.wall_start for s in streams}
+        own = [s for s in streams if s.id == stream_id]
+        if stream_id is None and streams:
+            own = [max(streams, key=lambda s: s.wall_start + timedelta(seconds=s.seconds))]
+        stream = own[0] if own else None
+        now = at if at is not None else stream.seconds if stream else 0.0
+        wall_now = stream.wall_start + timedelta(seconds=now) if stream else clock_now
+        return Scope(stream, stream_id, at, now, wall_now)
+
+    async def find(self, analysis: Analysis, when: TimeReference, scope: Scope, matcher: Matcher) -> list[Passage]:
+        """Passages that answer, best first; within the time asked about if anything is there."""
+        found = await self._find(when.rest, when, scope, matcher)
+        keywords = " ".join(t.word for t in analysis.required)
+        if not found and keywords:
+            found = await self._find(keywords, when, scope, matcher)
+        if not found and when.bounded:
+            found = await self._find(when.rest, TimeReference(when.rest), scope, matcher)
+        return found
+
+    async def _find(self, text: str, when: TimeReference, scope: Scope, matcher: Matcher) -> list[Passage]:
+        sources = await self._search(text, when, scope, _EVIDENCE, _LIMIT)
+        found = [p for s in sources for p in passages(s, ())]
+        accepted = matcher.accepted(found)
+        for source in sources[:_NEIGHBOURED]:
+            if any(source in p.sources for p in accepted):
+                continue
+            near = await self._memory.neighbours(source.observation, _AROUND)
+            around = [
+                Source(o, source.wall_start)
+                for o in sorted(near, key=lambda o: o.start)
+                if o.role == "statement" and (scope.before is None or o.end <= scope.before)
+            ]
+            accepted += matcher.accepted(passages(source, around))
+        return matcher.accepted(accepted)
+
+    async def sightings(self, analysis: Analysis, when: TimeReference, scope: Scope, matcher: Matcher) -> list[Passage]:
+        """What was seen of what is asked for, surest first."""
+        terms = [t for t in analysis.required if t.role != "colour"]
+        if not terms:
+            return []
+        kinds = [w for t in terms for w in sorted(HYPONYMS.get(t.stem, ()))[:12]]
+        asked_for = " ".join(t.word for t in terms)
+        found: dict[str, Passage] = {}
+        for text in (asked_for, " ".join([asked_for, *kinds])) if kinds else (asked_for,):
+            for source in await self._search(text, when, scope, ("vision",), _SIGHTINGS):
+                seen = source.observation
+                strength = min(_strength(matcher, term, seen) for term in terms)
+                if not strength and text == asked_for and source.similarity >= _NEAR_SIGHT:
+                    strength = source.similarity / 2
+                if strength and strength > (found[seen.id].score if seen.id in found else 0.0):
+                    found[seen.id] = Passage(seen.text, (source,), strength)
+        return sorted(found.values(), key=lambda p: (-p.score, p.at))
+
+    async def present(self, scope: Scope, seconds: float) -> list[Source]:
+        """What is seen at the time of asking: the last picture and text of the last seconds."""
+        if scope.stream is None:
+            return []
+        moments = await self._memory.timeline(scope.stream.id, max(0.0, scope.now - seconds), scope.now)
+        seen = [
+            s
+            for s in self._sources(moments, scope.stream)
+            if s.observation.kind in ("vision", "screen_text")
+            and s.observation.start <= scope.now
+            and s.observation.end >= scope.now - seconds
+        ]
+        latest: dict[str, Source] = {}
+        for source in sorted(seen, key=lambda s: s.observation.end):
+            latest[source.observation.kind] = source
+        return [latest[k] for k in ("vision", "screen_text") if k in latest]
+
+    async def between(self, when: TimeReference, scope: Scope) -> list[Source]:
+        """Everything stated or shown in the time asked about, in order."""
+        if scope.stream is None:
+            return []
+        moments = await self._memory.timeline(scope.stream.id, when.start, when.end)
+        end = scope.now if when.end is None else min(when.end, scope.now)
+        return [
+            s
+            for s in self._sources(moments, scope.stream)
+            if s.observation.role == "statement"
+            and (when.start or 0.0) <= s.observation.end
+            and s.observation.start <= end
+            and _within(s, when)
+        ]
+
+    async def located(self, source: Source) -> Source:
+        """The source with its moment, where it came in as a neighbour."""
+        if source.moment_id:
+            return source
+        seen = source.observation
+        for moment in await self._memory.timeline(seen.stream_id, seen.start, seen.end):
+            if any(o.id == seen.id for o in moment.observations):
+                return replace(source, moment_id=moment.id, keyframe=moment.keyframe)
+        return source
+
+    async def _search(
+        self, text: str, when: TimeReference, scope: Scope, kinds: tuple[Kind, ...], limit: int
+    ) -> list[Source]:
+        query = Query(
+            text=text,
+            limit=limit,
+            stream_id=scope.stream_id,
+            start=when.start,
+            end=when.end,
+            kinds=kinds,
+            roles=("statement",),
+            before=scope.before,
+        )
+        hits = await self._memory.search(query)
+        return [s for s in map(source_of, hits) if s.observation.role == "statement" and _within(s, when)]
+
+    def _sources(self, moments: Sequence[Moment], stream: Stream) -> list[Source]:
+        found = [
+            Source(o, stream.wall_start, moment.id, moment.keyframe)
+            for moment in moments
+            for o in moment.observations
+        ]
+        return sorted(found, key=lambda s: s.observation.start)
+
+
+def _strength(matcher: Matcher, term: Term, seen: Observation) -> float:
+    """How surely the picture shows it: by its most probable fitting tag, else by its text."""
+    by_tag = [matcher.sees(term, t.label) * (0.5 + t.probability / 2) for t in seen.tags]
+    return max([*by_tag, 0.5 * matcher.sees(term, seen.text)])
+
+
+def _within(source: Source, when: TimeReference) -> bool:
+    return (when.wall_start is None or source.at >= when.wall_start) and (
+        when.wall_end is None or source.at <= when.wall_end
+    )

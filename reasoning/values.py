@@ -1,0 +1,158 @@
+"""The kinds of thing a question asks for, and where a text holds one."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from reasoning.words import COLOURS, MONTHS, NUMBER_WORDS, STOP, VERBS, WEEKDAYS, stem, words
+
+Asked = Literal[
+    "place", "person", "day", "time", "when", "number", "code", "money", "colour", "thing", "reason",
+    "report", "yesno", "sight", "moment", "elapsed", "count", "present", "screen", "summary", "open",
+]  # fmt: skip
+
+_NUMBERS = "|".join(NUMBER_WORDS)
+_HOURS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+_TIME = re.compile(
+    rf"\b\d{{1,2}}[:.]\d{{2}}\b(?:\s?[ap]\.?m\b\.?)?|\b\d{{1,2}}\s?(?:[ap]\.?m\b|o'clock)|"
+    rf"\b(?:half|quarter|ten|twenty|five|twenty-five) (?:past|to) (?:\d{{1,2}}|{_HOURS})\b|"
+    rf"\b(?:at|by|until|till|from|to|before|after|around|about) (?:\d{{1,2}}|{_HOURS})(?: (?:thirty|fifteen|forty-five|"
+    rf"o'clock))?(?= (?:sharp|in the|on|every|each|today|tomorrow|tonight|this)\b|\s*[.,!?/\"]|\s*$)|"
+    rf"\b(?:{_HOURS}) (?:o'clock|thirty|fifteen|forty-five|[ap]\.?m\b)|"
+    r"\b(?:noon|midday|midnight)\b|\b(?:[01]\d|2[0-3])[0-5]\d hours\b",
+    re.I,
+)
+_DATE = re.compile(
+    rf"\b(?:{'|'.join(WEEKDAYS)})s?\b|\b(?:today|tomorrow|tonight|yesterday|(?:this|next|last) "
+    rf"(?:week(?:end)?|month|year|spring|summer|autumn|winter|night))\b|"
+    rf"\b(?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?: of)? (?:{'|'.join(MONTHS)})\b|\b(?:{'|'.join(m for m in MONTHS if m not in ('may', 'march'))})\b|"
+    rf"\b(?:May|March)(?= \d)|\b(?:in|of|on|this|next|last|until|since) (?:May|March)\b|"
+    rf"\b(?:the )\d{{1,2}}(?:st|nd|rd|th)\b|\b\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}\b|\b\d{{4}}-\d{{2}}-\d{{2}}\b|"
+    r"\b(?:the )(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|twelfth|fifteenth|twentieth)(?= of)|"
+    r"\bin (?:\d+|a|two|three|four|five|six) (?:days?|weeks?|months?)\b",
+    re.I,
+)
+_NUMBER = re.compile(rf"\b\d[\d,.\-]*\d\b|\b\d+\b|\b(?:{_NUMBERS})\b", re.I)
+_MONEY = re.compile(
+    rf"[$€£¥]\s?\d[\d.,]*|\b\d[\d.,]*\s?(?:[$€£¥]|(?:dollar|euro|pound|cent|penny|pence|buck|franc|yen|quid|rupee|krona|usd|eur|gbp)s?\b)|"
+    rf"\b(?:{_NUMBERS})(?:[ -](?:and |{_NUMBERS}))* (?:dollar|euro|pound|cent|buck|franc|quid|pence|yen|rupee)s?\b|"
+    r"\b(?:for free|free of charge|nothing)\b|\b(?:price|cost|costs|fee|total|budget|rent)[: ]+(?:was |is |of )?\d[\d.,]*",
+    re.I,
+)
+_COLOUR = re.compile(rf"\b(?:(?:light|dark|bright|pale|deep) )?(?:{'|'.join(sorted(COLOURS))})\b", re.I)
+_PLACE = re.compile(
+    r"\b(?:in|inside|on|under|underneath|beneath|behind|at|near|beside|by|above|below|between|against|within|"
+    r"next to|in front of|on top of|close to|opposite|to|into|onto|from|over|around|across from|outside|through) "
+    r"(?:(?:the|a|an|my|your|his|her|our|their|its|this|that|one of|some) )?(?P<what>[A-Za-z0-9'-]+(?: [A-Za-z0-9'-]+)?)|"
+    r"\b(?P<named>(?:Room|Hall|Building|Floor|Level|Gate|Platform|Street|House|Lab|Studio|Office|Aisle|Bay|Terminal|Desk|Suite) [A-Z0-9][A-Za-z0-9-]*)|"
+    r"\b(?P<home>home|upstairs|downstairs|outside|next door|abroad|online|here)\b|"
+    r"\b(?:location|venue|place|where|room|address)\s*[:\-] *(?P<label>\S[^\n/]*)",
+)
+_REASON = re.compile(r"\b(?:because|since|so that|in order to|due to|as |to avoid|thanks to|for the|so (?:we|i|he|she|they|it|you)|to \w+|for \w+|caused by|reason)\b", re.I)
+_TIMEY = frozenset(
+    "morning afternoon evening night week month year day hour minute moment time spring summer "
+    "autumn winter way fact case general advance total noon midnight while second".split()
+)
+_TITLES = frozenset(
+    "project room hall building floor level gate platform system notice street door code contact team "
+    "meeting training launch party review workshop agenda today welcome title page chapter office lab "
+    "studio product safety garden budget location venue time date day please actually by the lookback "
+    "monday january mr mrs ms dr okay oh yes no well so hey english sorry thanks thank hello hi".split()
+)
+_LABEL = re.compile(r"(?:^|[\n/|,;])\s*[\w' -]{2,30}:\s*(?P<name>[A-Z][\w'.-]+(?: [A-Z][\w'.-]+)*)")
+_BY = re.compile(r"\b(?:by|with|from|for|Dr\.?|Mr\.?|Mrs\.?|Ms\.?|Professor|Prof\.?|speaker|host|contact|manager|lead|ask|call)\s+(?P<name>[A-Z][\w'-]+(?: [A-Z][\w'-]+)*)")
+
+
+def values(asked: Asked, text: str, *, screen: bool = False) -> list[str]:
+    """What of the asked kind the text holds, as written. Empty for kinds without a form."""
+    found = _FINDERS.get(asked)
+    if asked == "person":
+        return _people(text, screen)
+    return found(text) if found else []
+
+
+def has_form(asked: Asked) -> bool:
+    return asked in _FINDERS or asked == "person"
+
+
+def times(text: str) -> list[str]:
+    return [m.group() for m in _TIME.finditer(text)]
+
+
+def dates(text: str) -> list[str]:
+    return [m.group() for m in _DATE.finditer(text)]
+
+
+def numbers(text: str) -> list[str]:
+    return [m.group() for m in _NUMBER.finditer(text)]
+
+
+def colours(text: str) -> list[str]:
+    return [m.group() for m in _COLOUR.finditer(text)]
+
+
+def _codes(text: str) -> list[str]:
+    plain = [m.group() for m in _NUMBER.finditer(text)]
+    return plain + re.findall(r"\b(?=[A-Za-z-]*\d)[A-Za-z0-9-]{3,}\b", text)
+
+
+def _money(text: str) -> list[str]:
+    return [m.group() for m in _MONEY.finditer(text)]
+
+
+def places(text: str) -> list[str]:
+    found = []
+    for match in _PLACE.finditer(text):
+        groups = match.groupdict()
+        what = groups.get("what")
+        if what:
+            heads = [w.lower for w in words(what)]
+            first = heads[0] if heads else ""
+            if first in _TIMEY or first in WEEKDAYS or first in MONTHS or first in STOP:
+                continue
+            if first in VERBS and match.group().lower().startswith("to ") and len(match.group().split()) <= 3:
+                continue
+            if re.fullmatch(r"\d{1,2}(?::\d{2})?|" + _HOURS, first) or heads[-1] in _TIMEY:
+                continue
+        found.append(match.group())
+    return found
+
+
+def _people(text: str, screen: bool) -> list[str]:
+    """Capitalised names. On a screen every line has capitals: there only labelled ones count."""
+    named = [m["name"] for p in (_LABEL, _BY) for m in p.finditer(text)]
+    if screen:
+        return [n for n in named if n.split()[0].lower() not in _TITLES]
+    return named + proper_names(text)
+
+
+def proper_names(text: str) -> list[str]:
+    """Words written with a capital that are not just the first of a sentence."""
+    found = []
+    for word in words(text):
+        low = word.lower
+        if not word.capital or low in STOP or low in WEEKDAYS or low in MONTHS or low in _TITLES:
+            continue
+        opens = re.search(r"(?:^|[.!?\"/\n:]\s*)$", text[: word.start]) is not None
+        if opens and (low in NUMBER_WORDS or stem(low) in VERBS or low in COLOURS or low.endswith("ly")):
+            continue
+        found.append(word.written)
+    return found
+
+
+def _reasons(text: str) -> list[str]:
+    return [m.group() for m in _REASON.finditer(text)]
+
+
+_FINDERS = {
+    "place": places,
+    "day": dates,
+    "time": times,
+    "when": lambda text: dates(text) + times(text),
+    "number": numbers,
+    "code": _codes,
+    "money": _money,
+    "colour": colours,
+    "reason": _reasons,
+}

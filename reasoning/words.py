@@ -1,0 +1,230 @@
+"""Words as reasoning compares them: tokens, stems, sound, and the closed lists of English."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import lru_cache
+
+_WORD = re.compile(r"[A-Za-z0-9À-ÿ]+(?:[:.'’\-][A-Za-z0-9À-ÿ]+)*")
+
+WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
+MONTHS = frozenset(
+    "january february march april may june july august september october november december".split()
+)
+COLOURS = frozenset(
+    "red orange yellow green blue purple violet pink brown black white grey gray silver gold golden "
+    "beige turquoise teal navy maroon crimson scarlet lilac magenta cyan indigo olive cream tan "
+    "bronze copper amber khaki lavender burgundy".split()
+)
+NUMBER_WORDS = {
+    word: value
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+        "fifteen sixteen seventeen eighteen nineteen twenty".split()
+    )
+} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80,
+     "ninety": 90, "hundred": 100, "thousand": 1000, "dozen": 12}
+
+STOP = frozenset(
+    "a an the this that these those there here it its he she they them him her his hers their we us "
+    "our ours i me my mine you your yours who whom whose what which where when why how is are was "
+    "were be been being am do does did done doing has have had having will would shall should can "
+    "could may might must of in on at to for from by with about into onto and or but if so as than "
+    "then not no nor yes please just really very too also any some someone somebody anyone anybody "
+    "something anything everything again still ever now currently today tonight exactly actually "
+    "well um uh okay ok oh hey hi hello let lets let's i'm i've i'll i'd it's that's there's what's "
+    "where's who's when's how's he's she's you're you've we're they're isn't aren't wasn't weren't "
+    "don't doesn't didn't won't can't couldn't haven't hasn't hadn't tell remind remember know much "
+    "many more most all both each every other another one's ago up down out off over under inside "
+    "outside behind around away back near get got go going went gone thing things stuff kind sort "
+    "type lot supposed happen happened like while during after before until since because much "
+    "time-being right only already yet first last latest recent recently previously earlier "
+    "originally later look looks lookback person own same else there's".split()
+)  # fmt: skip
+
+IRREGULAR = {
+    "left": "leave", "bought": "buy", "said": "say", "told": "tell", "kept": "keep", "lost": "lose",
+    "found": "find", "saw": "see", "seen": "see", "took": "take", "taken": "take", "gave": "give",
+    "given": "give", "met": "meet", "paid": "pay", "spent": "spend", "wore": "wear", "drove": "drive",
+    "ate": "eat", "eaten": "eat", "drank": "drink", "wrote": "write", "written": "write",
+    "sold": "sell", "brought": "bring", "broke": "break", "broken": "break", "held": "hold",
+    "began": "begin", "came": "come", "heard": "hear", "hid": "hide", "hidden": "hide",
+    "sent": "send", "thought": "think", "made": "make", "ran": "run", "spoke": "speak",
+    "stood": "stand", "won": "win", "stole": "steal", "stolen": "steal", "flew": "fly",
+    "grew": "grow", "chose": "choose", "chosen": "choose", "built": "build", "lent": "lend",
+    "slept": "sleep", "taught": "teach", "caught": "catch", "children": "child", "men": "man",
+    "women": "woman", "people": "person", "feet": "foot", "teeth": "tooth", "mice": "mouse",
+    "knives": "knife", "shelves": "shelf", "leaves": "leaf", "wives": "wife", "loaves": "loaf",
+    "lying": "lie", "lay": "lie", "lives": "live", "hung": "hang", "stuck": "stick", "set": "set",
+    "closes": "close", "closed": "close", "glasses": "glasses", "moved": "move", "begun": "begin",
+    "wallets": "wallet", "dying": "die", "sat": "sit", "fed": "feed", "led": "lead", "fell": "fall",
+    "borrowed": "borrow", "swam": "swim", "sang": "sing", "got": "get", "forgot": "forget",
+    "forgotten": "forget", "adopted": "adopt", "news": "news", "bus": "bus", "series": "series",
+}  # fmt: skip
+
+# Verbs say how things relate; a memory may put it with another verb, so they only add to a match.
+VERBS = frozenset(
+    "leave put place keep store hide move buy purchase sell say tell mention talk speak ask discuss "
+    "see watch hear notice show hold take bring give get go come arrive depart start begin end finish "
+    "open close happen meet visit call name park live work stay sit stand lie hang pay cost spend "
+    "charge need want like love prefer eat drink cook make do use lose find drop forget borrow lend "
+    "return send receive write read play win order book schedule plan move postpone cancel run walk "
+    "drive fly travel wear break fix repair change turn switch lock unlock build paint grow water "
+    "feed adopt own belong weigh last take marry hire join present host lead organise organize "
+    "bring carry pick collect deliver appear look set stick win charge teach study learn think be "
+    "allow recommend suggest decide choose agree promise invite clean wash train install update "
+    "download print sign sleep wake rain snow announce describe report explain state hand".split()
+)
+
+# What a picture tagger writes for the everyday word on the left.
+HYPONYMS: dict[str, frozenset[str]] = {
+    name: frozenset(kinds.split())
+    for name, kinds in {
+        "fruit": "banana orange lemon apple smith pineapple strawberry fig pomegranate jackfruit custard mango pear grape",
+        "vegetable": "broccoli cauliflower cucumber zucchini cabbage artichoke pepper mushroom squash carrot corn head",
+        "food": "banana orange lemon pizza burger cheeseburger hotdog pretzel bagel soup guacamole burrito broccoli apple smith meat loaf bakery grocery restaurant carbonara",
+        "shop": "grocery store shop confectionery bakery bookshop tobacco shoe toyshop butcher barbershop shopping supermarket",
+        "car": "minivan cab convertible limousine jeep sports beach wagon racer pickup ambulance van taxi grille",
+        "vehicle": "minivan cab convertible limousine jeep wagon racer pickup ambulance van taxi truck bus trolleybus minibus motor scooter bicycle tricycle moped trailer tractor",
+        "traffic": "minivan cab minibus trolleybus car bus truck light parking",
+        "bike": "bicycle mountain tandem tricycle moped scooter",
+        "dog": "retriever terrier spaniel hound shepherd poodle collie corgi pug husky dalmatian chihuahua beagle mastiff setter pointer labrador rottweiler boxer bulldog",
+        "cat": "tabby siamese persian egyptian tiger lynx",
+        "animal": "dog cat retriever terrier tabby hen cock horse zebra elephant bear ox sheep",
+        "bird": "cock hen finch robin jay magpie chickadee eagle owl parrot macaw hummingbird goose swan flamingo pelican penguin",
+        "computer": "laptop notebook desktop screen monitor keyboard mouse modem",
+        "screen": "monitor television laptop desktop",
+        "furniture": "desk table chair sofa couch wardrobe bookcase chiffonier cabinet bench rocking",
+        "chair": "rocking folding throne barber",
+        "classroom": "desk library school blackboard lectern",
+        "drink": "bottle wine beer coffee espresso cup pop soda milk",
+        "clothes": "suit jersey sweatshirt gown cardigan coat jean kimono apron trench",
+        "shoe": "loafer sandal clog running",
+        "instrument": "guitar piano violin cello drum flute sax trombone accordion harmonica",
+        "flower": "daisy vase pot slipper",
+        "bag": "backpack purse handbag mailbag sack",
+        "boat": "canoe gondola speedboat lifeboat catamaran trimaran yawl liner",
+        "street": "cab streetcar traffic parking minibus pedestrian crosswalk",
+        "person": "face faces groom ballplayer diver",
+    }.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a text: as written, lower case without possessive 's, its place in the text."""
+
+    written: str
+    lower: str
+    start: int
+    end: int
+
+    @property
+    def capital(self) -> bool:
+        return self.written[:1].isupper()
+
+
+def words(text: str) -> list[Word]:
+    found = []
+    for match in _WORD.finditer(text.replace("’", "'")):
+        written = match.group()
+        lower = written.lower()
+        if lower.endswith("'s") and lower not in STOP:
+            lower, written = lower[:-2], written[:-2]
+        found.append(Word(written, lower, match.start(), match.end()))
+    return found
+
+
+@lru_cache(maxsize=8192)
+def stem(word: str) -> str:
+    """A light English stem: enough that a question and a memory of it agree."""
+    low = word.lower()
+    if low in IRREGULAR:
+        return IRREGULAR[low]
+    if len(low) <= 3 or not low.isalpha():
+        return low
+    if low.endswith("ies") and len(low) > 4:
+        return low[:-3] + "y"
+    if low.endswith(("sses", "shes", "ches", "xes", "zes")):
+        return low[:-2]
+    if low.endswith("s") and not low.endswith(("ss", "us", "is")):
+        low = low[:-1]
+    for ending in ("ing", "ed"):
+        base = low[: -len(ending)]
+        if low.endswith(ending) and len(base) >= 3 and re.search("[aeiouy]", base):
+            if base + "e" in VERBS:
+                return base + "e"
+            if base in VERBS:
+                return base
+            if base[-1] == base[-2] and base[-1] not in "lsz":
+                return base[:-1]
+            return low if ending == "ing" else base
+    return low
+
+
+SYNONYMS: tuple[frozenset[str], ...] = tuple(
+    frozenset(stem(w) for w in group.split())
+    for group in (
+        "bike bicycle cycle", "umbrella brolly parasol", "sofa couch settee", "phone mobile cellphone smartphone telephone",
+        "glasses spectacles eyeglasses specs", "car automobile vehicle", "lorry truck van", "flat apartment",
+        "shop store supermarket grocery market aisle", "code pin passcode combination", "laptop notebook-computer macbook",
+        "tv television telly", "film movie", "mum mom mother", "dad father", "kid child", "doctor physician gp",
+        "fridge refrigerator", "wardrobe closet", "bin trash rubbish garbage", "meeting appointment",
+        "purse handbag", "rucksack backpack", "trousers pants", "jumper sweater pullover", "trainers sneakers",
+        "jacket coat", "buy purchase", "put leave place keep store lie set hide drop", "move shift transfer relocate put",
+        "begin start open", "end finish close", "cost pay price spend charge", "say mention tell talk speak state announce report",
+        "see watch notice show", "get receive", "live stay reside", "repair fix mend", "organise organize arrange", "boss manager",
+        "plane flight aeroplane airplane", "holiday vacation trip", "timetable schedule", "wifi wi-fi wireless",
+        "email e-mail mail", "photo picture photograph", "present gift", "tap faucet", "torch flashlight",
+        "biscuit cookie", "postpone delay move", "face person human people", "cab taxi", "reservation booking",
+        "lift elevator", "garden yard", "road street", "mug cup", "spanner wrench", "paycheck salary", "nappy diaper",
+        "lead present host run organise", "own have belong", "colour color", "centre center",
+    )
+)
+
+
+def colours_of(text: str) -> list[str]:
+    return [w.lower for w in words(text) if w.lower in COLOURS]
+
+
+def is_number(lower: str) -> bool:
+    return lower[:1].isdigit() or lower in NUMBER_WORDS
+
+
+def synonymous(a: str, b: str) -> bool:
+    """Two stems of one meaning by the lists above."""
+    return any(a in group and b in group for group in SYNONYMS)
+
+
+@lru_cache(maxsize=8192)
+def sounds_like(a: str, b: str) -> bool:
+    """Could a recogniser have written name `b` for name `a`? Letters, then sound."""
+    a, b = a.lower(), b.lower()
+    if a == b or stem(a) == stem(b):
+        return True
+    if min(len(a), len(b)) < 4 or any(ch.isdigit() for ch in a + b):
+        return False
+    ratio = SequenceMatcher(None, a, b).ratio()
+    if _sound(a) == _sound(b):
+        return ratio >= 0.6
+    return ratio >= 0.84 and abs(len(a) - len(b)) <= 2 and min(len(a), len(b)) >= 6
+
+
+_SOUND_CLASSES = (
+    (re.compile(r"^h(?=[aeiou])"), ""), (re.compile(r"ight"), "it"), (re.compile(r"gh|ph"), "f"),
+    (re.compile(r"ck|c(?![eiyh])|q"), "k"), (re.compile(r"c|z|x"), "s"), (re.compile(r"tt?h"), "t"),
+    (re.compile(r"ch|sh|tch"), "j"), (re.compile(r"d"), "t"), (re.compile(r"b"), "p"),
+    (re.compile(r"v"), "f"), (re.compile(r"g"), "k"), (re.compile(r"(.)\1+"), r"\1"),
+)  # fmt: skip
+
+
+def _sound(word: str) -> str:
+    """Consonants by class in order, vowels only marked where a word begins or ends with one."""
+    for pattern, to in _SOUND_CLASSES:
+        word = pattern.sub(to, word)
+    ends = "a" if word[-1:] in "aeiouy" else ""
+    begins = "a" if word[:1] in "aeiouy" else ""
+    consonants = re.sub(r"[aeiouyhw]", "", word)
+    return begins + re.sub(r"(.)\1+", r"\1", consonants) + ends

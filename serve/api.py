@@ -1,0 +1,253 @@
+"""The shapes of requests and responses over HTTP, and the one place that checks what users send."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from memory.records import Hit
+from perception.records import Moment, Observation, Stream
+
+# A year of stream time. Beyond it a number is a mistake, usually a Unix time or milliseconds.
+LONGEST_STREAM = 366 * 86_400.0
+
+
+def _utf8(text: str) -> str:
+    """Lone surrogates are legal in JSON escapes and in no encoding: refuse them at the door."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("not valid Unicode text") from error
+    return text
+
+
+Seconds = Annotated[float, Field(ge=0, le=LONGEST_STREAM, allow_inf_nan=False)]
+StreamId = Annotated[str, StringConstraints(pattern=r"^[\w.\-@+=]([\w.\-@+= ]{0,126}[\w.\-@+=])?$")]
+Words = Annotated[
+    str, StringConstraints(max_length=8_000, strip_whitespace=True), AfterValidator(_utf8)
+]
+Line = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=2_000, strip_whitespace=True),
+    AfterValidator(_utf8),
+]
+
+
+class Body(BaseModel):
+    """A JSON body: unknown fields and wrong types are refused, not guessed at."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Asked(Body):
+    """A question. `at` is seconds on the stream, "m:ss", or an ISO 8601 time with a zone."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [{"question": "Where did I leave the umbrella?", "stream_id": "kitchen"}]
+        },
+    )
+
+    question: Line
+    stream_id: StreamId | None = None
+    at: float | str | None = None
+    stream: bool = False
+
+
+class Posted(Body):
+    """One observation from outside. `start` and `end` are seconds from the stream's `wall_start`."""
+
+    kind: Literal["speech", "screen_text", "vision", "sound"]
+    start: Seconds
+    end: Seconds
+    text: Annotated[Words, StringConstraints(min_length=1)]
+    speaker: Annotated[str, StringConstraints(max_length=200), AfterValidator(_utf8)] | None = None
+    ref: Annotated[str, StringConstraints(max_length=500), AfterValidator(_utf8)] | None = None
+
+    @model_validator(mode="after")
+    def _forward(self) -> Posted:
+        if self.end < self.start:
+            raise ValueError(f"end {self.end} is before start {self.start}")
+        return self
+
+
+class Observations(Body):
+    """Observations of one stream. `wall_start` is ISO 8601 with a zone; default: now."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "stream_id": "meeting-12",
+                    "wall_start": "2026-03-02T09:00:00+00:00",
+                    "observations": [
+                        {
+                            "kind": "speech",
+                            "start": 4.2,
+                            "end": 7.9,
+                            "text": "The projector remote is in the second drawer.",
+                            "speaker": "Ines",
+                            "ref": "turn-17",
+                        }
+                    ],
+                }
+            ]
+        },
+    )
+
+    stream_id: StreamId
+    wall_start: str | None = None
+    observations: Annotated[list[Posted], Field(min_length=1, max_length=10_000)]
+
+
+class Searched(Body):
+    """A search; `start` and `end` are seconds on the stream."""
+
+    query: Annotated[str, StringConstraints(max_length=100_000), AfterValidator(_utf8)]
+    limit: Annotated[int, Field(ge=1, le=100)] = 10
+    stream_id: StreamId | None = None
+    start: Seconds | None = None
+    end: Seconds | None = None
+
+
+class Forgotten(Body):
+    """What to forget: a stream, a span of it, or moments."""
+
+    stream_id: StreamId | None = None
+    start: Seconds | None = None
+    end: Seconds | None = None
+    moment_ids: Annotated[list[str], Field(max_length=10_000)] | None = None
+
+    @model_validator(mode="after")
+    def _chosen(self) -> Forgotten:
+        if self.stream_id is None and not self.moment_ids:
+            raise ValueError("say what to forget: stream_id (with start, end) or moment_ids")
+        if self.start is not None and self.end is not None and self.end < self.start:
+            raise ValueError(f"end {self.end} is before start {self.start}")
+        return self
+
+
+class Failure(BaseModel):
+    """Every error has this shape."""
+
+    error: dict[str, str] = Field(examples=[{"code": "not_found", "message": "no stream 'x'"}])
+
+
+def wall_time(text: str) -> datetime:
+    """An aware UTC time from ISO 8601 with a zone. Raises ValueError in words for the user."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not an ISO 8601 time") from error
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone: add one, like +00:00")
+    return moment.astimezone(UTC)
+
+
+_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)")
+
+
+def stream_time(at: float | str | None, stream: Stream | None) -> float | None:
+    """`at` of a question as seconds on its stream. Raises ValueError in words for the user."""
+    if at is None:
+        return None
+    if isinstance(at, str) and (clock := _CLOCK.fullmatch(at.strip())):
+        hours, minutes, seconds = clock.groups()
+        at = int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds)
+    elif isinstance(at, str) and re.fullmatch(r"\d+(\.\d+)?", at.strip()):
+        at = float(at)
+    elif isinstance(at, str):
+        if stream is None:
+            raise ValueError("a wall-clock `at` needs a stream_id")
+        at = (wall_time(at) - stream.wall_start).total_seconds()
+    if not 0 <= at <= LONGEST_STREAM:
+        raise ValueError(f"at {at} is not a time on a stream")
+    return float(at)
+
+
+def observation(stream_id: str, posted: Posted) -> Observation:
+    """What was posted, as memory keeps it."""
+    return Observation(
+        stream_id=stream_id,
+        kind=posted.kind,
+        start=posted.start,
+        end=posted.end,
+        text=posted.text,
+        speaker=posted.speaker or None,
+        ref=posted.ref,
+    )
+
+
+def stream_json(stream: Stream) -> dict[str, Any]:
+    """A stream over HTTP."""
+    return {
+        "stream_id": stream.id,
+        "wall_start": stream.wall_start.isoformat(),
+        "source": stream.source,
+        "seconds": stream.seconds,
+    }
+
+
+def observation_json(seen: Observation) -> dict[str, Any]:
+    """An observation over HTTP."""
+    return {
+        "kind": seen.kind,
+        "start": seen.start,
+        "end": seen.end,
+        "text": seen.text,
+        "speaker": seen.speaker,
+        "role": seen.role,
+        "confidence": seen.confidence,
+        "language": seen.language,
+        "ref": seen.ref,
+        "tags": [{"label": tag.label, "probability": tag.probability} for tag in seen.tags],
+    }
+
+
+def moment_json(moment: Moment) -> dict[str, Any]:
+    """A moment over HTTP, with its observations."""
+    return {
+        "moment_id": moment.id,
+        "stream_id": moment.stream_id,
+        "start": moment.start,
+        "end": moment.end,
+        "text": moment.text,
+        "keyframe": keyframe_url(moment.id) if moment.keyframe else None,
+        "observations": [observation_json(seen) for seen in moment.observations],
+    }
+
+
+def hit_json(hit: Hit) -> dict[str, Any]:
+    """A search result over HTTP."""
+    seen = hit.observation
+    return {
+        "moment_id": hit.moment_id,
+        "stream_id": seen.stream_id,
+        "start": seen.start,
+        "end": seen.end,
+        "kind": seen.kind,
+        "text": seen.text,
+        "speaker": seen.speaker,
+        "score": round(hit.score, 6),
+        "ref": seen.ref,
+        "keyframe": keyframe_url(hit.moment_id) if hit.keyframe else None,
+    }
+
+
+def keyframe_url(moment_id: str) -> str:
+    """Where a moment's picture is."""
+    return f"/v1/moments/{moment_id}/keyframe"

@@ -1,0 +1,38 @@
+"""The Ray Serve application: the deployments, bound together. `build` is what profiles import.
+
+gateway ─► Perception
+   │  └──► Memory ◄── Reasoning
+   └─────► Reasoning
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ray.serve import Application, Deployment
+
+from serve.deployments import MemoryDeployment, PerceptionDeployment, ReasoningDeployment
+from serve.gateway_deployment import GatewayDeployment
+from serve.settings import load, read_profile
+
+
+def build(args: dict[str, Any]) -> Application:
+    """The application of a profile. `args` are settings; replicas and shares are the profile's
+    (`serve deploy` applies those of the file it was given on top).
+    """
+    settings = load(**args)
+    plain = settings.plain()
+    options = {
+        entry["name"]: {key: value for key, value in entry.items() if key != "name"}
+        for entry in read_profile(settings.profile)["applications"][0].get("deployments", [])
+    }
+
+    def sized(deployment: Deployment, **limits: Any) -> Deployment:
+        return deployment.options(**{**limits, **options.get(deployment.name, {})})
+
+    perception = sized(PerceptionDeployment, max_queued_requests=settings.perception_queue)
+    reasoning = sized(ReasoningDeployment, max_queued_requests=settings.answer_queue)
+    memory = sized(MemoryDeployment).bind(plain)
+    return sized(GatewayDeployment).bind(
+        plain, perception.bind(plain), memory, reasoning.bind(plain, memory)
+    )

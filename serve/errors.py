@@ -1,0 +1,63 @@
+"""Errors of the running system.
+
+ServeError
+├── BadSettings       a setting is wrong: the user's mistake, exit status 2
+│   ├── TokenNeeded       binding beyond loopback without LOOKBACK_TOKEN
+│   └── PortInUse         something else listens there
+├── StartFailed       a deployment did not come up
+├── Busy              a queue is full: try again after `retry_after` seconds
+├── ReplayRunning     that stream is being replayed already
+└── Unavailable       a deployment is restarting: try again
+"""
+
+from __future__ import annotations
+
+
+class ServeError(Exception):
+    """Root of this package's errors."""
+
+
+class BadSettings(ServeError):
+    """A setting that cannot work. The message says which, and what would."""
+
+
+class TokenNeeded(BadSettings):
+    """The address is reachable from elsewhere and no token is set."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"--host {host} is reachable from other machines: set LOOKBACK_TOKEN to a secret first, "
+            "or bind 127.0.0.1"
+        )
+
+
+class PortInUse(BadSettings):
+    """Something listens there already."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(
+            f"port {port} on {host} is in use: choose another with --port, or stop what uses it"
+        )
+
+
+class StartFailed(ServeError):
+    """A deployment did not come up. The message carries its own last words."""
+
+
+class Busy(ServeError):
+    """A queue is at its bound. `retry_after` is in seconds."""
+
+    def __init__(self, what: str, retry_after: int = 2) -> None:
+        super().__init__(f"{what} has more work than it may queue: try again in {retry_after} s")
+        self.retry_after = retry_after
+
+
+class ReplayRunning(ServeError):
+    """One recording at a time goes into a stream."""
+
+    def __init__(self, stream_id: str) -> None:
+        super().__init__(f"stream {stream_id!r} is being replayed already: follow it, or wait")
+
+
+class Unavailable(ServeError):
+    """A deployment did not answer."""

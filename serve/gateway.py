@@ -1,0 +1,89 @@
+"""The HTTP API: FastAPI over the services. It knows nothing of Ray."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.middleware.base import RequestResponseEndpoint
+
+from serve import api, failures, metrics, routes_memory, routes_questions, routes_streams
+from serve.hub import Hub
+from serve.services import Services
+from serve.settings import Settings
+
+OPEN_PATHS = {"/healthz"}  # a probe carries no token, and learns only whether we are ready
+
+
+def build_app(services: Services, settings: Settings) -> FastAPI:
+    """The application. Closing it (its lifespan) ends the replays that still run."""
+    hub = Hub(services, settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await hub.replays.close()
+
+    app = FastAPI(
+        title="Lookback",
+        version="0.1.0",
+        summary="Watches, listens, remembers, and answers with evidence.",
+        lifespan=lifespan,
+        responses={"4XX": {"model": api.Failure}, "5XX": {"model": api.Failure}},
+        max_body_size=int(settings.max_json_mb * 1e6),
+    )
+    failures.install(app)
+    if settings.token is not None:
+        _require_token(app, settings.token.get_secret_value())
+    app.include_router(_system(hub))
+    for routes in (routes_questions, routes_memory, routes_streams):
+        app.include_router(routes.router(hub), prefix="/v1")
+    return app
+
+
+def _require_token(app: FastAPI, token: str) -> None:
+    expected = f"Bearer {token}".encode()
+
+    @app.middleware("http")
+    async def authorize(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        given = request.headers.get("authorization", "").encode()
+        if request.url.path in OPEN_PATHS or hmac.compare_digest(given, expected):
+            return await call_next(request)
+        return failures.failure(
+            401,
+            "unauthorized",
+            "send Authorization: Bearer <token>",
+            {"WWW-Authenticate": "Bearer"},
+        )
+
+
+def _system(hub: Hub) -> APIRouter:
+    router = APIRouter(tags=["system"])
+
+    @router.get("/healthz", summary="200 only when every deployment answers")
+    async def healthz() -> JSONResponse:
+        alive = await hub.services.healthy()
+        ready = all(alive.values())
+        return JSONResponse({"ready": ready, "deployments": alive}, 200 if ready else 503)
+
+    @router.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
+    async def prometheus() -> Response:
+        stats = await hub.services.memory.stats()
+        metrics.STORE_BYTES.labels("tables").set(stats.table_bytes)
+        metrics.STORE_BYTES.labels("media").set(stats.media_bytes)
+        for table in ("streams", "moments", "observations", "keyframes"):
+            metrics.STORE_ROWS.labels(table).set(getattr(stats, table))
+        metrics.FRAGMENTS.set(stats.fragments)
+        return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+    @router.get("/v1/stats", summary="What is remembered, in counts and bytes")
+    async def stats() -> dict[str, Any]:
+        return asdict(await hub.services.memory.stats())
+
+    return router

@@ -1,0 +1,50 @@
+"""The gateway as a Ray Serve ingress: the FastAPI application over the deployments' handles."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import FastAPI
+from ray import serve
+
+from serve.gateway import build_app
+from serve.services import RemoteMemory, RemotePerceiver, RemoteReasoning, Services
+from serve.settings import Settings
+
+PING_TIMEOUT = 5.0
+
+
+@serve.deployment(name="Gateway", max_ongoing_requests=256, graceful_shutdown_timeout_s=20)
+@serve.ingress()
+class GatewayDeployment:
+    """One replica: it holds the streams' pipelines."""
+
+    def __init__(self, plain: dict[str, Any], perception: Any, memory: Any, reasoning: Any) -> None:
+        self._settings = Settings(**plain)
+        self._handles = {"perception": perception, "memory": memory, "reasoning": reasoning}
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        services = Services(
+            perception=RemotePerceiver(self._handles["perception"]),
+            memory=RemoteMemory(self._handles["memory"]),
+            reasoning=RemoteReasoning(self._handles["reasoning"]),
+            healthy=self._healthy,
+        )
+        return build_app(services, self._settings)
+
+    async def _healthy(self) -> dict[str, bool]:
+        async def answers(handle: Any) -> bool:
+            try:
+                await asyncio.wait_for(_ping(handle), PING_TIMEOUT)
+            except Exception:  # noqa: BLE001 - whatever kept it from answering, it is not healthy
+                return False
+            return True
+
+        names = list(self._handles)
+        alive = await asyncio.gather(*(answers(self._handles[name]) for name in names))
+        return dict(zip(names, alive, strict=True))
+
+
+async def _ping(handle: Any) -> float:
+    return float(await handle.ping.remote())

@@ -1,0 +1,33 @@
+"""What the routes share: the services, the settings, the streams under way and who follows them."""
+
+from __future__ import annotations
+
+from memory.errors import StreamNotFound
+from perception.records import Stream
+from reasoning.gate import Gate
+from serve.events import Broadcast
+from serve.replays import Replays
+from serve.services import Services
+from serve.settings import Settings
+
+
+class Hub:
+    """One per gateway."""
+
+    def __init__(self, services: Services, settings: Settings) -> None:
+        self.services = services
+        self.settings = settings
+        self.gate = Gate(settings.agent_name, settings.answer_mode)
+        self.events = Broadcast()
+        self.replays = Replays(services, self.gate, self.events, settings.replays)
+
+    async def find_stream(self, stream_id: str) -> Stream | None:
+        streams = await self.services.memory.streams()
+        return next((stream for stream in streams if stream.id == stream_id), None)
+
+    async def stream(self, stream_id: str) -> Stream:
+        """Raises StreamNotFound."""
+        found = await self.find_stream(stream_id)
+        if found is None:
+            raise StreamNotFound(f"no stream {stream_id!r} is remembered")
+        return found

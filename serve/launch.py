@@ -1,0 +1,189 @@
+"""Starting and stopping the system on this machine: a local Ray, then the application on it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from memory.store import Store
+from memory.embedder import HashEmbedder
+from memory.errors import StoreLocked
+from serve.errors import PortInUse, StartFailed, TokenNeeded
+from serve.settings import Settings
+
+log = logging.getLogger("lookback.serve")
+
+# Logical CPUs Ray may place replicas on: the profile's shares add up to less than this on any
+# machine, so that two cores run all of them. Their threads are limited by settings, not by Ray.
+LOGICAL_CPUS = 4
+
+ADDRESS_FILE = "server.json"
+
+AFTERMATH = 15.0  # seconds the processes of a killed server may take to go
+
+
+@contextmanager
+def running(settings: Settings, say: Callable[[str], None] = log.info) -> Iterator[str]:
+    """The system, up while the block runs. Yields its URL.
+
+    Raises BadSettings (token, port), memory.errors.StoreLocked and its kin, StartFailed.
+    """
+    check(settings)
+    _environment(settings)
+    import ray
+    from ray import serve
+
+    say("starting Ray")
+    ray.init(
+        address="local",
+        num_cpus=max(LOGICAL_CPUS, os.cpu_count() or 1),
+        include_dashboard=False,
+        object_store_memory=settings.object_store_mb * 1_000_000,
+        log_to_driver=settings.log_level == "DEBUG",
+        logging_level=settings.log_level,
+        configure_logging=True,
+        namespace="lookback",
+    )
+    try:
+        say("loading models")
+        _deploy(settings)
+        with _announced(settings):
+            yield settings.url
+    finally:
+        say("stopping")
+        serve.shutdown()
+        ray.shutdown()
+
+
+def check(settings: Settings) -> None:
+    """What would stop the server from coming up, found out before it takes half a minute.
+
+    The processes of a server that was killed are gone some seconds after it: they are waited for.
+    """
+    if not settings.on_loopback and settings.token is None:
+        raise TokenNeeded(settings.host)
+    deadline = time.monotonic() + (AFTERMATH if _crashed(settings.store) else 0.0)
+    while True:
+        try:
+            _port_free(settings)
+            # Opened for a moment, with no model: locked, newer, full and read-only are found out now.
+            Store(settings.store, HashEmbedder()).close()
+            return
+        except (PortInUse, StoreLocked):
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.25)
+
+
+def _port_free(settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise PortInUse(settings.host, settings.port) from error
+
+
+def _crashed(store: Path) -> bool:
+    """Whether a server announced itself here and is gone without having taken its leave."""
+    announced = server_of(store)
+    return announced is not None and not Path(f"/proc/{announced.pid}").exists()
+
+
+def until_stopped() -> None:
+    """Block until SIGINT or SIGTERM."""
+    stopped = threading.Event()
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(kind, lambda *_: stopped.set())
+    # A wait without a time limit would keep the interpreter from running signal handlers.
+    while not stopped.wait(0.5):
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A server that said it has a store open."""
+
+    url: str
+    pid: int
+
+
+def server_of(store: Path) -> Announced | None:
+    """The server that announced itself in this store; it may have died since."""
+    try:
+        announced = json.loads((store / ADDRESS_FILE).read_text())
+        return Announced(str(announced["url"]), int(announced["pid"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _environment(settings: Settings) -> None:
+    """What Ray reads from the environment, set before it is imported."""
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    # A token for this cluster alone, inherited by its processes and never written to disk.
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+    os.environ.setdefault("RAY_SERVE_LOG_TO_STDERR", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, str(settings.threads))
+
+
+def _deploy(settings: Settings) -> None:
+    from ray import serve
+    from ray.serve.config import HTTPOptions
+    from ray.serve.schema import LoggingConfig
+
+    from serve.application import build
+
+    serve.start(
+        proxy_location="HeadOnly",
+        http_options=HTTPOptions(host=settings.host, port=settings.port),
+        logging_config=LoggingConfig(
+            encoding="JSON", log_level=settings.log_level, enable_access_log=False
+        ),
+    )
+    try:
+        serve.run(build(settings.plain()), name="lookback", route_prefix="/")
+    except RuntimeError as error:
+        raise StartFailed(_last_words(error)) from error
+
+
+def _last_words(error: Exception) -> str:
+    """The deployment's own message out of Ray's account of its failure."""
+    from ray import serve
+
+    for application in serve.status().applications.values():
+        for name, deployment in application.deployments.items():
+            if deployment.message:
+                lines = [line for line in deployment.message.strip().splitlines() if line.strip()]
+                return f"{name} did not start: {lines[-1].strip()}"
+    return str(error)
+
+
+@contextmanager
+def _announced(settings: Settings) -> Iterator[None]:
+    """A file in the store that tells the command line where its server is."""
+    path = settings.store / ADDRESS_FILE
+    mine = {"url": settings.url, "pid": os.getpid()}
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(mine))
+    part.replace(path)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)

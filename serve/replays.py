@@ -1,0 +1,136 @@
+"""Recordings being replayed: one at a time per stream, a few at once, each with its progress."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from perception.errors import PerceptionError
+from perception.records import Stream
+from perception.sources import RecordingSource
+from reasoning.gate import Gate
+from serve import metrics
+from serve.errors import ReplayRunning
+from serve.events import Broadcast
+from serve.services import Services
+from serve.session import StreamSession, Tally
+
+log = logging.getLogger("lookback.serve")
+
+REMEMBERED = 200  # finished replays whose outcome can still be asked for
+
+
+@dataclass(slots=True)
+class Replay:
+    """One recording on its way into memory."""
+
+    stream: Stream
+    seconds: float | None
+    state: Literal["waiting", "running", "done", "failed"] = "waiting"
+    started: float = field(default_factory=time.monotonic)
+    wall_seconds: float = 0.0
+    error: dict[str, str] | None = None
+    session: StreamSession | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Progress: `eta` is seconds left at the speed so far, null until it is known."""
+        tally = self.session.tally if self.session else Tally()
+        wall = self.wall_seconds or (time.monotonic() - self.started)
+        eta = None
+        if self.state == "running" and self.seconds and tally.stream_time > 0:
+            eta = max(0.0, (self.seconds - tally.stream_time) * wall / tally.stream_time)
+        return {
+            "stream_id": self.stream.id,
+            "state": self.state,
+            "stream_time": round(tally.stream_time, 2),
+            "seconds": self.seconds if self.seconds is not None else tally.stream_time,
+            "wall_seconds": round(wall, 3),
+            "eta": None if eta is None else round(eta, 1),
+            "moments": tally.moments,
+            "observations": tally.observations,
+            "bytes": tally.bytes,
+            "answers": tally.answers,
+            "error": self.error,
+        }
+
+
+class Replays:
+    """Starts replays and knows how far each is. `close` ends what still runs."""
+
+    def __init__(self, services: Services, gate: Gate, events: Broadcast, at_once: int) -> None:
+        self._services = services
+        self._gate = gate
+        self._events = events
+        self._room = asyncio.Semaphore(at_once)
+        self._replays: dict[str, Replay] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def running(self, stream_id: str) -> bool:
+        replay = self._replays.get(stream_id)
+        return replay is not None and replay.state in ("waiting", "running")
+
+    def get(self, stream_id: str) -> Replay | None:
+        return self._replays.get(stream_id)
+
+    def open(self, path: Path, speed: Literal["max", "1x"]) -> RecordingSource:
+        """The recording at `path`. Raises NotMedia and its kin from `perception.errors`. Blocking."""
+        return RecordingSource(path, speed=speed)
+
+    def start(self, stream: Stream, source: RecordingSource, path: Path) -> Replay:
+        """Replay an opened recording; its file is deleted afterwards."""
+        if self.running(stream.id):
+            raise ReplayRunning(stream.id)
+        replay = Replay(stream, source.seconds)
+        self._replays[stream.id] = replay
+        self._forget_oldest()
+        task = asyncio.create_task(self._run(replay, source, path))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return replay
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _run(self, replay: Replay, source: RecordingSource, path: Path) -> None:
+        stream_id = replay.stream.id
+        try:
+            metrics.QUEUED.labels("replays").inc()
+            async with self._room:
+                metrics.QUEUED.labels("replays").dec()
+                replay.state, replay.started = "running", time.monotonic()
+                replay.session = StreamSession(
+                    replay.stream,
+                    source,
+                    self._services,
+                    self._gate,
+                    lambda kind, body: self._events.publish(stream_id, kind, body),
+                )
+                await replay.session.run()
+            replay.state = "done"
+        except* PerceptionError as errors:
+            self._fail(replay, "bad_recording", errors)
+        except* Exception as errors:
+            self._fail(replay, "failed", errors)
+        finally:
+            replay.wall_seconds = time.monotonic() - replay.started
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+            metrics.forget_stream(stream_id)
+            self._events.publish(stream_id, "replayed", replay.to_json())
+
+    def _fail(self, replay: Replay, code: str, errors: BaseExceptionGroup[Exception]) -> None:
+        first: BaseException = errors
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        log.error("replay of %s failed: %s", replay.stream.id, type(first).__name__)
+        replay.state, replay.error = "failed", {"code": code, "message": str(first)}
+
+    def _forget_oldest(self) -> None:
+        finished = [key for key in self._replays if not self.running(key)]
+        for key in finished[: max(0, len(self._replays) - REMEMBERED)]:
+            del self._replays[key]

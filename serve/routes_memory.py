@@ -1,0 +1,80 @@
+"""Writing observations, reading moments, forgetting."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from memory.records import Selection
+from perception.records import Moment, Stream
+from serve import api, metrics
+from serve.hub import Hub
+
+
+def router(hub: Hub) -> APIRouter:
+    """Writing, reading and forgetting."""
+    routes = APIRouter(tags=["memory"])
+    memory = hub.services.memory
+
+    @routes.post("/observations", summary="Remember what something else saw or heard")
+    async def observe(posted: api.Observations) -> dict[str, Any]:
+        """Acknowledged once durable. Sending the same observations again changes nothing."""
+        stream = await _stream(hub, posted)
+        moments = [_moment(api.observation(stream.id, one)) for one in posted.observations]
+        with metrics.stage("remember"):
+            version = await memory.remember(stream, moments, {})
+        return {
+            "stream_id": stream.id,
+            "acknowledged": len(moments),
+            "moment_ids": [moment.id for moment in moments],
+            "version": version,
+        }
+
+    @routes.get("/moments/{moment_id}", summary="One moment, with its observations")
+    async def moment(moment_id: str) -> dict[str, Any]:
+        return api.moment_json(await memory.moment(moment_id))
+
+    @routes.get("/moments/{moment_id}/keyframe", summary="Its picture", response_class=Response)
+    async def keyframe(moment_id: str) -> Response:
+        picture = await memory.keyframe(moment_id)
+        kind = "image/webp" if picture[8:12] == b"WEBP" else "image/jpeg"
+        # Private and revalidated: what is forgotten must not live on in a shared cache.
+        return Response(picture, media_type=kind, headers={"Cache-Control": "private, no-cache"})
+
+    @routes.delete("/memory", summary="Forget, completely")
+    async def forget(chosen: api.Forgotten) -> dict[str, Any]:
+        """Rows, vectors, keyframes and old versions go; the receipt counts them."""
+        if chosen.stream_id is not None:
+            await hub.stream(chosen.stream_id)
+        what = Selection(
+            stream_id=chosen.stream_id,
+            start=chosen.start,
+            end=chosen.end,
+            moment_ids=tuple(chosen.moment_ids or ()),
+        )
+        return {"forgotten": asdict(await memory.forget(what))}
+
+    return routes
+
+
+async def _stream(hub: Hub, posted: api.Observations) -> Stream:
+    """The stream as known, or a new one. Its `wall_start` is fixed by whoever names it first."""
+    reached = max(one.end for one in posted.observations)
+    known = await hub.find_stream(posted.stream_id)
+    if known is not None:
+        return Stream(known.id, known.wall_start, known.source, max(known.seconds, reached))
+    start = api.wall_time(posted.wall_start) if posted.wall_start else datetime.now(UTC)
+    return Stream(posted.stream_id, start, "http", reached)
+
+
+def _moment(observation: Any) -> Moment:
+    """One observation, one moment: what is cut must not depend on how the sender batches."""
+    return Moment(
+        stream_id=observation.stream_id,
+        start=observation.start,
+        end=observation.end,
+        observations=(observation,),
+    )

@@ -1,0 +1,75 @@
+"""Asking and searching."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Response
+from fastapi.responses import JSONResponse
+from fastapi.sse import EventSourceResponse
+
+from memory.records import Query
+from reasoning.records import Answer, Question, Replace
+from serve import api, failures, metrics
+from serve.events import sse
+from serve.hub import Hub
+
+
+def router(hub: Hub) -> APIRouter:
+    """Asking and searching."""
+    routes = APIRouter(tags=["questions"])
+
+    @routes.post("/ask", summary="Ask the memory", response_model=None)
+    async def ask(asked: api.Asked) -> Response:
+        """The answer with its citations. With `"stream": true`, server-sent events: `token`s (and
+        `replace`, when the text so far did not stand), then one `answer`.
+        """
+        stream = await hub.stream(asked.stream_id) if asked.stream_id else None
+        at = api.stream_time(asked.at, stream)
+        question = Question(text=asked.question, stream_id=asked.stream_id, at=at)
+        if asked.stream:
+            return EventSourceResponse(_streamed(hub, question))
+        async for piece in hub.services.reasoning.answer(question):
+            if isinstance(piece, Answer):
+                return JSONResponse(_counted(piece))
+        raise HTTPException(500, "the answer ended before it was whole")
+
+    @routes.post("/search", summary="Search the memory")
+    async def search(searched: api.Searched) -> dict[str, Any]:
+        """Observations, best first. An empty query gives the latest."""
+        since = time.perf_counter()
+        query = Query(
+            text=searched.query.strip(),
+            limit=searched.limit,
+            stream_id=searched.stream_id,
+            start=searched.start,
+            end=searched.end,
+        )
+        with metrics.stage("search"):
+            hits = await hub.services.memory.search(query)
+        took = (time.perf_counter() - since) * 1000
+        return {"results": [api.hit_json(hit) for hit in hits], "took_ms": round(took, 2)}
+
+    return routes
+
+
+async def _streamed(hub: Hub, question: Question) -> AsyncIterator[bytes]:
+    try:
+        async for piece in hub.services.reasoning.answer(question):
+            if isinstance(piece, Answer):
+                yield sse("answer", _counted(piece))
+            else:
+                yield sse(
+                    "replace" if isinstance(piece, Replace) else "token", {"text": piece.text}
+                )
+    except Exception as error:  # noqa: BLE001 - the status line is out: the error goes in the stream
+        yield sse("error", failures.known(error)[1])
+
+
+def _counted(answer: Answer) -> dict[str, Any]:
+    metrics.ANSWERS.labels(answer.method).inc()
+    metrics.LATENCY.labels("first_token").observe(answer.timings.first_token_ms / 1000)
+    metrics.LATENCY.labels("answer").observe(answer.timings.total_ms / 1000)
+    return answer.to_json()

@@ -1,0 +1,120 @@
+"""Streams: their list, timeline and events, and recordings replayed into them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, File, Form, HTTPException, Query, Response, UploadFile
+from fastapi import Path as PathParameter
+from fastapi.sse import EventSourceResponse
+
+from perception.records import Stream
+from serve import api
+from serve.errors import ReplayRunning
+from serve.events import sse
+from serve.hub import Hub
+
+StreamId = Annotated[api.StreamId, PathParameter()]
+Time = Annotated[api.Seconds | None, Query()]
+
+# A comment line this often keeps proxies from closing a quiet event stream.
+KEEP_ALIVE = 15.0
+
+
+def router(hub: Hub) -> APIRouter:
+    """Lists, timelines, events and replays."""
+    routes = APIRouter(tags=["streams"])
+
+    @routes.get("/streams", summary="Every stream remembered")
+    async def streams() -> dict[str, Any]:
+        return {"streams": [api.stream_json(one) for one in await hub.services.memory.streams()]}
+
+    @routes.get("/streams/{stream_id}/timeline", summary="A stream's moments in order")
+    async def timeline(stream_id: StreamId, start: Time = None, end: Time = None) -> dict[str, Any]:
+        stream = await hub.stream(stream_id)
+        moments = await hub.services.memory.timeline(stream_id, start, end)
+        return {**api.stream_json(stream), "moments": [api.moment_json(one) for one in moments]}
+
+    @routes.get("/streams/{stream_id}/events", summary="What happens on it, as it happens")
+    async def events(stream_id: StreamId) -> Response:
+        """Server-sent events: `observation`, `moment`, `token`, `answer`, `state`, `progress`,
+        `replayed`; `missed` says how many a slow reader lost.
+        """
+        return EventSourceResponse(_events(hub, stream_id))
+
+    @routes.get("/streams/{stream_id}/replay", summary="How far a replay is")
+    async def progress(stream_id: StreamId) -> dict[str, Any]:
+        replay = hub.replays.get(stream_id)
+        if replay is None:
+            raise HTTPException(404, f"no replay of stream {stream_id!r} since the server started")
+        return replay.to_json()
+
+    @routes.post(
+        "/streams/{stream_id}/replay",
+        status_code=202,
+        summary="Replay a recording into a stream",
+        max_body_size=int(hub.settings.max_upload_gb * 1e9),
+    )
+    async def replay(
+        stream_id: StreamId,
+        file: Annotated[UploadFile, File(description="Anything FFmpeg opens.")],
+        wall_start: Annotated[str | None, Form(description="ISO 8601 with a zone.")] = None,
+        speed: Annotated[Literal["max", "1x"], Form()] = "max",
+    ) -> dict[str, Any]:
+        """Perceived as if it were live. Follow it with GET, or by the stream's events. Replaying the
+        same recording into the same stream again changes nothing.
+        """
+        if hub.replays.running(stream_id):
+            raise ReplayRunning(stream_id)
+        begun = api.wall_time(wall_start) if wall_start else None
+        known = await hub.find_stream(stream_id)
+        stream = known or Stream(stream_id, begun or datetime.now(UTC), file.filename or "upload")
+        path = await asyncio.to_thread(_keep, file, hub.settings.store)
+        try:
+            started = await asyncio.to_thread(hub.replays.open, path, speed)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return hub.replays.start(stream, started, path).to_json()
+
+    return routes
+
+
+def _keep(file: UploadFile, store: Path) -> Path:
+    """The upload as a file of its own beside the store, so that a full disk is found out now."""
+    folder = store / "uploads"
+    folder.mkdir(parents=True, exist_ok=True)
+    suffix = Path(file.filename or "").suffix[:12]
+    handle, name = tempfile.mkstemp(dir=folder, suffix=suffix)
+    try:
+        with os.fdopen(handle, "wb") as kept:
+            shutil.copyfileobj(file.file, kept, 1 << 20)
+    except BaseException:
+        os.unlink(name)
+        raise
+    return Path(name)
+
+
+async def _events(hub: Hub, stream_id: str) -> AsyncIterator[bytes]:
+    listener = hub.events.listen(stream_id)
+    try:
+        pending = asyncio.ensure_future(anext(listener))
+        while True:
+            done, _ = await asyncio.wait({pending}, timeout=KEEP_ALIVE)
+            if not done:
+                yield b": still here\n\n"
+                continue
+            kind, body = pending.result()
+            pending = asyncio.ensure_future(anext(listener))
+            yield sse(kind, body)
+    finally:
+        pending.cancel()
+        await asyncio.gather(pending, return_exceptions=True)
+        await listener.aclose()

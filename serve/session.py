@@ -1,0 +1,133 @@
+"""One stream while it is perceived: pipeline → memory, and its spoken questions → answers.
+
+Perception never waits for an answer: answers are tasks of their own, given from memory as it was
+when the question began.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from perception.pipeline import Heard, MomentCut, Progress, Seen, StreamPipeline
+from perception.records import Moment, Observation, Stream
+from perception.sources import Source
+from reasoning.gate import Gate
+from reasoning.records import Answer, Question, Replace
+from serve import metrics
+from serve.api import moment_json, observation_json
+from serve.services import Services
+
+# Float32 bytes of one observation's vector: what a moment weighs beside its text and keyframe.
+VECTOR_BYTES = 384 * 4
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a session has done so far. `bytes` is text, vectors and keyframes of its moments."""
+
+    stream_time: float = 0.0
+    moments: int = 0
+    observations: int = 0
+    bytes: int = 0
+    lag: float = 0.0
+    dropped_frames: int = 0
+    answers: list[dict[str, Any]] = field(default_factory=list)
+
+
+class StreamSession:
+    """Runs one stream to its end. `publish(kind, body)` is told everything as it happens."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        source: Source,
+        services: Services,
+        gate: Gate,
+        publish: Callable[[str, dict[str, Any]], None],
+    ) -> None:
+        self.stream = stream
+        self.tally = Tally()
+        self._source = source
+        self._services = services
+        self._gate = gate
+        self._publish = publish
+
+    async def run(self) -> Tally:
+        """Perceive until the source ends, and answer what was asked on the way."""
+        pipeline = StreamPipeline(
+            self.stream,
+            self._services.perception,
+            role_of=lambda text: self._gate.judge(text).role,
+        )
+        async with asyncio.TaskGroup() as answering:
+            async for event in pipeline.run(self._source):
+                match event:
+                    case MomentCut(moment, keyframe):
+                        await self._remember(moment, keyframe)
+                    case Heard(observation, _) if observation.role == "question":
+                        self._perceived(observation)
+                        answering.create_task(self._answer(observation, time.perf_counter()))
+                    case Heard(observation, _) | Seen(observation):
+                        self._perceived(observation)
+                    case Progress(stream_time, lag, dropped):
+                        self._progress(stream_time, lag, dropped)
+        return self.tally
+
+    async def _remember(self, moment: Moment, keyframe: bytes | None) -> None:
+        keyframes = {moment.keyframe: keyframe} if moment.keyframe and keyframe else {}
+        # The stream has come as far as the moment, whatever the clock of its source says.
+        seconds = max(self.tally.stream_time, moment.end)
+        self.stream = replace(self.stream, seconds=seconds)
+        with metrics.stage("remember"):
+            await self._services.memory.remember(self.stream, [moment], keyframes)
+        self.tally.moments += 1
+        self.tally.observations += len(moment.observations)
+        self.tally.bytes += len(moment.text.encode()) + VECTOR_BYTES * len(moment.observations)
+        self.tally.bytes += len(keyframe or b"")
+        self._publish("moment", moment_json(moment))
+
+    def _perceived(self, observation: Observation) -> None:
+        self._publish("observation", observation_json(observation))
+
+    def _progress(self, stream_time: float, lag: float, dropped: int) -> None:
+        self.tally.stream_time = stream_time
+        self.tally.lag, self.tally.dropped_frames = lag, dropped
+        metrics.LAG.labels(self.stream.id).set(lag)
+        metrics.DROPPED_FRAMES.labels(self.stream.id).set(dropped)
+        self._publish("progress", {"stream_time": stream_time, "lag": lag, "dropped": dropped})
+
+    async def _answer(self, heard: Observation, since: float) -> None:
+        judgement = self._gate.judge(heard.text)
+        gate_ms = (time.perf_counter() - since) * 1000
+        question = Question(
+            text=judgement.question,
+            stream_id=self.stream.id,
+            at=heard.start,
+            trigger="spoken",
+            utterance={"text": heard.text, "start": heard.start, "end": heard.end},
+        )
+        self._publish("state", {"state": "thinking", "question": question.text})
+        try:
+            answer = await self._generate(question)
+        except Exception as error:  # noqa: BLE001 - an answer that fails must not stop perception
+            metrics.FAILED_ANSWERS.inc()
+            self._publish("state", {"state": "failed", "message": str(error)})
+            return
+        timings = replace(answer.timings, gate_ms=round(gate_ms, 2))
+        body = replace(answer, timings=timings).to_json()
+        self.tally.answers.append(body)
+        self._publish("answer", body)
+        self._publish("state", {"state": "listening"})
+
+    async def _generate(self, question: Question) -> Answer:
+        async for piece in self._services.reasoning.answer(question):
+            if isinstance(piece, Answer):
+                return piece
+            self._publish(
+                "token", {"text": piece.text, "replace": isinstance(piece, Replace)}
+            )
+        raise RuntimeError("the answer ended before it was whole")

@@ -1,0 +1,121 @@
+"""Every setting, once. Each is an environment variable `LOOKBACK_<NAME>` and a key of the profile.
+
+A profile is the Ray Serve config that also deploys onto a cluster (`serve/profiles/*.yaml`): its
+application's `args` are settings. Precedence: flag, environment, profile, default.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from serve.errors import BadSettings
+
+PROFILES = Path(__file__).parent / "profiles"
+
+
+class Settings(BaseSettings):
+    """What a user can set. Field descriptions are the documentation."""
+
+    model_config = SettingsConfigDict(env_prefix="LOOKBACK_", extra="forbid", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address the server listens on.")
+    port: int = Field(7860, ge=1, le=65535, description="Port the server listens on.")
+    store: Path = Field(
+        Path("~/.local/share/lookback"), description="Directory that holds the memory."
+    )
+    profile: str = Field("embedded", description="embedded, gpu, or a profile file.")
+    token: SecretStr | None = Field(
+        None, description="Bearer token that every request must carry; needed beyond loopback."
+    )
+    agent_name: str = Field("Lookback", min_length=1, description="The name the agent answers to.")
+    answer_mode: Literal["any", "named", "push"] = Field(
+        "any",
+        description="What is answered: any question, only when named, only typed or pushed.",
+    )
+    threads: int = Field(
+        default_factory=lambda: min(4, os.cpu_count() or 1),
+        ge=1,
+        description="Threads each model may use.",
+    )
+    max_json_mb: float = Field(32, gt=0, description="Largest JSON body, in MB.")
+    max_upload_gb: float = Field(16, gt=0, description="Largest recording uploaded, in GB.")
+    replays: int = Field(2, ge=1, description="Recordings replayed at once; more wait.")
+    answer_queue: int = Field(8, ge=1, description="Questions that may wait; more get 429.")
+    perception_queue: int = Field(64, ge=1, description="Perception calls that may wait.")
+    object_store_mb: int = Field(
+        160, ge=80, description="Ray's shared memory for frames and audio, MB."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "WARNING", description="What the server logs. Transcripts are never logged."
+    )
+
+    @field_validator("store")
+    @classmethod
+    def _expand(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @property
+    def on_loopback(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def url(self) -> str:
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "localhost") else self.host
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    def plain(self) -> dict[str, Any]:
+        """The settings as JSON, the token in clear: what a deployment is built from."""
+        fields = self.model_dump(mode="json")
+        fields["token"] = self.token.get_secret_value() if self.token else None
+        return fields
+
+
+def load(**flags: Any) -> Settings:
+    """Settings from flags (None: not given), the environment, the profile and the defaults.
+
+    Raises BadSettings with one line that names the setting.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    name = given.get("profile") or os.environ.get("LOOKBACK_PROFILE") or "embedded"
+    beneath = {
+        key: value
+        for key, value in profile_args(name).items()
+        if f"LOOKBACK_{key.upper()}" not in os.environ
+    }
+    try:
+        return Settings(**{**beneath, **given, "profile": name})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise BadSettings(f"{where}: {first['msg']} (got {first.get('input')!r})") from error
+
+
+def profile_args(name: str) -> dict[str, Any]:
+    """The settings a profile sets."""
+    return dict(read_profile(name)["applications"][0].get("args") or {})
+
+
+def read_profile(name: str) -> dict[str, Any]:
+    """The Ray Serve config of a profile, by name or by file."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) else PROFILES / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in PROFILES.glob("*.yaml")))
+        raise BadSettings(f"profile {name!r} is neither a file nor one of: {known}")
+    try:
+        config = yaml.safe_load(path.read_text())
+        config["applications"][0]["import_path"]
+    except (yaml.YAMLError, KeyError, IndexError, TypeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"profile {path} is not a Ray Serve config: {error}") from error
+    return dict(config)

@@ -1,0 +1,118 @@
+"""The command line: exit statuses, one clear line, and nothing but JSON where JSON was asked for."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from memory.store import Store
+from memory.embedder import HashEmbedder
+from perception.records import Moment, Observation, Stream
+from tests.server import lookback
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("cli") / "store"
+    said = Observation("attic", "speech", 61.0, 64.0, "The tent is behind the old wardrobe.")
+    with Store(path, HashEmbedder()) as opened:
+        begun = datetime(2026, 5, 1, 8, 0, tzinfo=UTC)
+        moment = Moment("attic", 61.0, 64.0, (said,))
+        opened.remember(Stream("attic", begun, "test", 64.0), [moment], {})
+    return path
+
+
+def test_help_lists_every_command() -> None:
+    shown = lookback("--help").stdout
+    for command in (
+        "serve",
+        "replay",
+        "ask",
+        "search",
+        "timeline",
+        "stats",
+        "forget",
+        "export",
+        "doctor",
+    ):
+        assert command in shown
+
+
+def test_serve_help_lists_every_setting() -> None:
+    shown = "".join(lookback("serve", "--help", COLUMNS="200").stdout.split())
+    for name in ("LOOKBACK_STORE", "LOOKBACK_TOKEN", "LOOKBACK_AGENT_NAME", "LOOKBACK_PROFILE"):
+        assert name in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["replay", "nowhere.mp4"], "no such file"),
+        (["replay", "{empty}"], "empty"),
+        (["replay", "{text}", "--speed", "2x"], "--speed"),
+        (["replay", "{text}", "{empty}", "--stream-id", "x"], "--stream-id"),
+        (["replay", "{text}", "--questions", "nowhere.jsonl"], "nowhere.jsonl"),
+        (["replay", "{text}", "--questions", "{text}"], "line 1"),
+        (["forget", "--store", "{store}"], "what to forget"),
+        (["forget", "--store", "{store}", "--stream-id", "attic"], "--yes"),
+        (["timeline", "nobody", "--store", "{store}"], "nobody"),
+        (["ask", "", "--store", "{store}"], "question"),
+        (["ask", "Where is the tent?", "--at", "noonish", "--store", "{store}"], "noonish"),
+        (["search", "x", "--profile-is-not-an-option"], "No such option"),
+        (["serve", "--port", "0"], "port"),
+        (["serve", "--host", "0.0.0.0", "--store", "{store}"], "LOOKBACK_TOKEN"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_and_status_2(
+    arguments: list[str], said: str, store: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("no film at all\n")
+    names = {"empty": tmp_path / "empty.mp4", "text": tmp_path / "text.mp4", "store": store}
+    done = lookback(*(argument.format(**names) for argument in arguments))
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_nobody_at_the_url_is_status_1() -> None:
+    done = lookback("stats", "--url", "http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "nobody answers" in done.stderr
+
+
+def test_json_is_one_object_a_line_and_nothing_else(store: Path) -> None:
+    for arguments in (["search", "tent"], ["timeline"], ["timeline", "attic"], ["stats"]):
+        done = lookback(*arguments, "--store", str(store), "--json")
+        assert done.returncode == 0, done.stderr
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        assert lines
+        assert all(isinstance(line, dict) for line in lines)
+
+
+def test_export_is_readable_without_us(store: Path, tmp_path: Path) -> None:
+    out = tmp_path / "attic.zip"
+    assert lookback("export", "attic", str(out), "--store", str(store)).returncode == 0
+    with zipfile.ZipFile(out) as archive:
+        (moment,) = archive.read("moments.jsonl").decode().splitlines()
+    assert "wardrobe" in json.loads(moment)["text"]
+
+
+def test_forgetting_prints_a_receipt(tmp_path: Path, store: Path) -> None:
+    mine = tmp_path / "copy"
+    with Store(mine, HashEmbedder()) as opened:
+        said = Observation("attic", "speech", 1.0, 2.0, "Gone tomorrow.")
+        stream = Stream("attic", datetime(2026, 5, 1, tzinfo=UTC), "test", 2.0)
+        opened.remember(stream, [Moment("attic", 1.0, 2.0, (said,))], {})
+    done = lookback("forget", "--store", str(mine), "--stream-id", "attic", "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    receipt = json.loads(done.stdout)
+    assert receipt["observations"] == 1
+    assert lookback("timeline", "--store", str(mine), "--json").stdout == ""
