@@ -6,6 +6,7 @@ so that models are only asked about pictures that are new. Deterministic in the 
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import cv2
@@ -39,10 +40,14 @@ class ChangeSettings:
     letter_edges: float = 0.07  # share of strong edges in a cell that may hold letters
     stroke_change: float = 28.0  # grey levels by which a pixel of the thumbnail counts as redrawn
     stroke_pixels: int = 4  # so many of them in a cell: a letter or digit is another
-    read_cells: int = 1  # steady new cells that may hold letters: read
-    read_cells_surely: int = 10  # so many are a new slide: read without backing off
-    read_every: float = 1.0  # doubled by each reading in the same scene ...
-    read_backoff: float = 8.0  # ... up to this; a scene left in peace for so long starts anew
+    read_every: float = 1.0  # at most this often
+    calm: int = 2  # of the checks in the last `calm_within` may have motion in a picture at rest
+    calm_within: float = 2.0
+    # Where something moves all the time, as people do, what stands still for a moment is seldom
+    # text: more cells are asked for, and each reading doubles the wait for the next.
+    restless_cells: int = 3
+    restless_cells_surely: int = 12  # so many are a new slide: read without that wait
+    read_backoff: float = 8.0  # the longest wait; a scene left in peace for so long starts anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ class ChangeDetector:
         self._last_read = -1e9
         self._readings = 0
         self._moved_at = np.zeros((ROWS, COLUMNS))  # when each cell last moved
+        self._motion: deque[float] = deque()  # the times of late at which any did
 
     def watch(self, time: float, image: Image) -> list[SceneCut | LookAt]:
         """What the next frame (uint8 RGB) calls for; nothing, for most."""
@@ -90,7 +96,7 @@ class ChangeDetector:
         events: list[SceneCut | LookAt] = []
         histogram = _histogram(thumbnail)
         moved = self._changed(thumbnail, self._last)
-        self._moved_at[self._changed(thumbnail, self._last, self._settings.cell_motion)] = time
+        self._note_motion(time, thumbnail)
         if self._is_cut(time, thumbnail, histogram, moved):
             events.append(SceneCut(time))
             self._begin_scene(time, thumbnail)
@@ -99,6 +105,16 @@ class ChangeDetector:
             events.append(look)
         self._last, self._histogram = thumbnail, histogram
         return events
+
+    def _note_motion(self, time: float, thumbnail: Grid) -> None:
+        moving = self._changed(thumbnail, self._last, self._settings.cell_motion)
+        if self._last is not None:
+            moving |= self._rewritten(thumbnail, self._last)
+        self._moved_at[moving] = time
+        if moving.any():
+            self._motion.append(time)
+        while self._motion and self._motion[0] < time - self._settings.calm_within:
+            self._motion.popleft()
 
     def _begin_scene(self, time: float, thumbnail: Grid) -> None:
         self._scene, self._scene_start = thumbnail, time
@@ -160,20 +176,23 @@ class ChangeDetector:
             still = time > self._scene_start and moved.mean() < settings.steady_share
             return still or time - self._scene_start >= settings.settle, self._scene_start
         fresh = time - self._moved_at >= settings.cell_still - 1e-6
-        for seen in self._read:
+        calm = len(self._motion) <= settings.calm
+        for seen in self._read[-1:] if calm else self._read:
             fresh &= self._changed(thumbnail, seen) | self._rewritten(thumbnail, seen)
         if not fresh.any():
             return False, time
         fresh &= _may_hold_letters(grey, settings.letter_edges)
         letters = int(fresh.sum())
-        if letters < settings.read_cells:
+        if not letters:
             return False, time
         since = float(self._moved_at[fresh].max())
         if time - self._last_read > settings.read_backoff:
             self._readings = 1
-        wait = min(settings.read_backoff, settings.read_every * 2 ** (self._readings - 1))
-        if letters >= settings.read_cells_surely:
-            wait = settings.read_every
+        wait = settings.read_every
+        if not calm and letters < settings.restless_cells_surely:
+            if letters < settings.restless_cells:
+                return False, time
+            wait = min(settings.read_backoff, wait * 2**self._readings)
         return time - self._last_read >= wait, since
 
     def _rewritten(self, thumbnail: Grid, other: Grid) -> npt.NDArray[np.bool_]:

@@ -214,12 +214,14 @@ async def _of_time(
             return _abstain()
         analysis = replace(analysis, asked="moment")
         found = await retriever.find(analysis, when, scope, Matcher(analysis, near))
+    matcher = Matcher(analysis, near)
     if not found:
-        found = await retriever.sightings(analysis, when, scope, Matcher(analysis, near))
+        found = await retriever.sightings(analysis, when, scope, matcher)
     if not found:
         return _abstain()
-    best = [p for p in found if p.score >= found[0].score - 0.35]
-    best.sort(key=lambda p: p.at)
+    best = [p for p in found if p.score >= found[0].score - 0.75]
+    verbs = max(map(matcher.exact, best))
+    best = sorted((p for p in best if matcher.exact(p) == verbs), key=lambda p: p.at)
     if analysis.asked == "count":
         apart = _apart(found)
         return _Plan(tuple(apart[:6]), composed.count(apart))

@@ -143,7 +143,8 @@ def _name_pattern(name: str) -> re.Pattern[str]:
     letters = r"[\s-]?".join(re.escape(ch) for ch in name if ch.isalnum())
     greeting = r"(?:(?:hey|hi|hello|ok|okay|so|um|uh|well|and|please|yo|oh|a|hay)[\s,.!]+)*"
     # "Look back at ..." is an order to someone; the name is followed by a pause or by a question.
-    follows = r"(?=[\s,.!?:;-]*$|[,.!?:;-]|\s+(?:who|what|where|when|which|why|how|is|are|was|were|do|does|did|can|could|have|has|tell|show|remind|summari[sz]e|please|will|whose)\b)"
+    follows = r"(?=[\s,.!?:;-]*$|[,.!?:;-]|\s+(?:who|what|where|when|which|why|how|tell|show|remind|summari[sz]e|please|whose)\b|"
+    follows += r"\s+(?:is|are|was|were|do|does|did|can|could|have|has|will)\b(?=.*\?))"
     return re.compile(
         rf"(?:(?:^|[.!?]\s+){greeting}{letters}{follows}[\s,.!?:;-]*)|(?:,\s*{letters}(?P<end>[?.!]*)$)",
         re.I,

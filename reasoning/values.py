@@ -37,7 +37,7 @@ _NUMBER = re.compile(rf"\b\d[\d,.\-]*\d\b|\b\d+\b|\b(?:{_NUMBERS})\b", re.I)
 _MONEY = re.compile(
     rf"[$€£¥]\s?\d[\d.,]*|\b\d[\d.,]*\s?(?:[$€£¥]|(?:dollar|euro|pound|cent|penny|pence|buck|franc|yen|quid|rupee|krona|usd|eur|gbp)s?\b)|"
     rf"\b(?:{_NUMBERS})(?:[ -](?:and |{_NUMBERS}))* (?:dollar|euro|pound|cent|buck|franc|quid|pence|yen|rupee)s?\b|"
-    r"\b(?:for free|free of charge|nothing)\b|\b(?:price|cost|costs|fee|total|budget|rent)[: ]+(?:was |is |of )?\d[\d.,]*",
+    r"\b(?:for free|free of charge|nothing)\b|\b(?:price|cost|costs|fee|total|budget|rent)[: ]+(?:was |is |of )?\d[\d.,]*|\b\d+[.,]\d{2}\b",
     re.I,
 )
 _COLOUR = re.compile(rf"\b(?:(?:light|dark|bright|pale|deep) )?(?:{'|'.join(sorted(COLOURS))})\b", re.I)
@@ -47,7 +47,9 @@ _PLACE = re.compile(
     r"(?:(?:the|a|an|my|your|his|her|our|their|its|this|that|one of|some) )?(?P<what>[A-Za-z0-9'-]+(?: [A-Za-z0-9'-]+)?)|"
     r"\b(?P<named>(?:Room|Hall|Building|Floor|Level|Gate|Platform|Street|House|Lab|Studio|Office|Aisle|Bay|Terminal|Desk|Suite) [A-Z0-9][A-Za-z0-9-]*)|"
     r"\b(?P<home>home|upstairs|downstairs|outside|next door|abroad|online|here)\b|"
-    r"\b(?:location|venue|place|where|room|address)\s*[:\-] *(?P<label>\S[^\n/]*)",
+    r"\b(?i:location|venue|place|where|room|address)\s*[:\-] *(?P<label>\S[^\n/]*)|"
+    r"\b(?P<venue>(?:[A-Z][\w'-]+ )*(?i:caf[eé]|restaurant|hotel|lodge|park|library|school|cent(?:re|er)|hall|room|street|station|church|"
+    r"museum|theatre|theater|bar|pub|stadium|avenue|square|arena|gallery|auditorium|gym|clinic|hospital|college|campus|canteen|kitchen)\b(?: [A-Z0-9][\w'-]*)*)",
 )
 _REASON = re.compile(r"\b(?:because|since|so that|in order to|due to|as |to avoid|thanks to|for the|so (?:we|i|he|she|they|it|you)|to \w+|for \w+|caused by|reason)\b", re.I)
 _TIMEY = frozenset(
@@ -105,6 +107,8 @@ def places(text: str) -> list[str]:
     found = []
     for match in _PLACE.finditer(text):
         groups = match.groupdict()
+        if groups.get("venue") and not match.group()[:1].isupper():
+            continue
         what = groups.get("what")
         if what:
             heads = [w.lower for w in words(what)]

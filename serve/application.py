@@ -12,12 +12,13 @@ from typing import Any
 from ray.serve import Application, Deployment
 
 from serve.deployments import MemoryDeployment, PerceptionDeployment, ReasoningDeployment
+from serve.gateway import Extension
 from serve.gateway_deployment import GatewayDeployment
 from serve.settings import load, read_profile
 
 
-def build(args: dict[str, Any]) -> Application:
-    """The application of a profile. `args` are settings; replicas and shares are the profile's
+def build(args: dict[str, Any], extend: Extension | None = None) -> Application:
+    """The application of a profile; `extend` adds to its gateway. `args` are settings; replicas and shares are the profile's
     (`serve deploy` applies those of the file it was given on top).
     """
     settings = load(**args)
@@ -34,5 +35,5 @@ def build(args: dict[str, Any]) -> Application:
     reasoning = sized(ReasoningDeployment, max_queued_requests=settings.answer_queue)
     memory = sized(MemoryDeployment).bind(plain)
     return sized(GatewayDeployment).bind(
-        plain, perception.bind(plain), memory, reasoning.bind(plain, memory)
+        plain, perception.bind(plain), memory, reasoning.bind(plain, memory), extend
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any
@@ -21,14 +21,20 @@ from serve.settings import Settings
 OPEN_PATHS = {"/healthz"}  # a probe carries no token, and learns only whether we are ready
 
 
-def build_app(services: Services, settings: Settings) -> FastAPI:
-    """The application. Closing it (its lifespan) ends the replays that still run."""
+Extension = Callable[[FastAPI, Hub], FastAPI]
+
+
+def build_app(
+    services: Services, settings: Settings, extend: Extension | None = None
+) -> FastAPI:
+    """The application. Closing it (its lifespan) ends the streams that still run. `extend` adds
+    what people touch (the page, WebRTC) and returns the application with it."""
     hub = Hub(services, settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        await hub.replays.close()
+        await hub.close()
 
     app = FastAPI(
         title="Lookback",
@@ -44,7 +50,7 @@ def build_app(services: Services, settings: Settings) -> FastAPI:
     app.include_router(_system(hub))
     for routes in (routes_questions, routes_memory, routes_streams):
         app.include_router(routes.router(hub), prefix="/v1")
-    return app
+    return extend(app, hub) if extend else app
 
 
 def _require_token(app: FastAPI, token: str) -> None:

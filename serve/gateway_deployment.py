@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from ray import serve
 
-from serve.gateway import build_app
+from serve.gateway import Extension, build_app
 from serve.services import RemoteMemory, RemotePerceiver, RemoteReasoning, Services
 from serve.settings import Settings
 
@@ -20,7 +20,15 @@ PING_TIMEOUT = 5.0
 class GatewayDeployment:
     """One replica: it holds the streams' pipelines."""
 
-    def __init__(self, plain: dict[str, Any], perception: Any, memory: Any, reasoning: Any) -> None:
+    def __init__(
+        self,
+        plain: dict[str, Any],
+        perception: Any,
+        memory: Any,
+        reasoning: Any,
+        extend: Extension | None,
+    ) -> None:
+        self._extend = extend
         self._settings = Settings(**plain)
         self._handles = {"perception": perception, "memory": memory, "reasoning": reasoning}
 
@@ -31,7 +39,7 @@ class GatewayDeployment:
             reasoning=RemoteReasoning(self._handles["reasoning"]),
             healthy=self._healthy,
         )
-        return build_app(services, self._settings)
+        return build_app(services, self._settings, self._extend)
 
     async def _healthy(self) -> dict[str, bool]:
         async def answers(handle: Any) -> bool:

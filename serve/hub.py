@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from memory.errors import StreamNotFound
 from perception.records import Stream
 from reasoning.gate import Gate
@@ -20,6 +22,12 @@ class Hub:
         self.gate = Gate(settings.agent_name, settings.answer_mode)
         self.events = Broadcast()
         self.replays = Replays(services, self.gate, self.events, settings.replays)
+        self.on_close: list[Callable[[], Awaitable[None]]] = [self.replays.close]
+
+    async def close(self) -> None:
+        """End what still runs, the latest begun first."""
+        for ending in reversed(self.on_close):
+            await ending()
 
     async def find_stream(self, stream_id: str) -> Stream | None:
         streams = await self.services.memory.streams()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -14,12 +15,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from memory.store import Store
 from memory.embedder import HashEmbedder
 from memory.errors import StoreLocked
 from serve.errors import PortInUse, StartFailed, TokenNeeded
-from serve.settings import Settings
+from serve.settings import Settings, read_profile
 
 log = logging.getLogger("lookback.serve")
 
@@ -148,8 +150,6 @@ def _deploy(settings: Settings) -> None:
     from ray.serve.config import HTTPOptions
     from ray.serve.schema import LoggingConfig
 
-    from serve.application import build
-
     serve.start(
         proxy_location="HeadOnly",
         http_options=HTTPOptions(host=settings.host, port=settings.port),
@@ -158,9 +158,15 @@ def _deploy(settings: Settings) -> None:
         ),
     )
     try:
-        serve.run(build(settings.plain()), name="lookback", route_prefix="/")
+        serve.run(_application(settings), name="lookback", route_prefix="/")
     except RuntimeError as error:
         raise StartFailed(_last_words(error)) from error
+
+
+def _application(settings: Settings) -> Any:
+    """What the profile's `import_path` builds, as `serve deploy` would import it."""
+    module, _, name = read_profile(settings.profile)["applications"][0]["import_path"].partition(":")
+    return getattr(importlib.import_module(module), name)(settings.plain())
 
 
 def _last_words(error: Exception) -> str:

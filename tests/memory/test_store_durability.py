@@ -55,7 +55,7 @@ def test_kill_9_loses_nothing_acknowledged_and_brings_nothing_back(tmp_path: Pat
         theirs.close()
         told = []
         for _ in range(chance.randrange(1, 25)):
-            told.append(ours.recv())
+            told.append(received(ours))
         assert child.pid is not None
         os.kill(child.pid, signal.SIGKILL)
         child.join(timeout=60)
@@ -83,6 +83,11 @@ def test_kill_9_loses_nothing_acknowledged_and_brings_nothing_back(tmp_path: Pat
             forgotten = min(kept)
 
 
+def received(pipe: Connection) -> Any:
+    assert pipe.poll(60), "the other process says nothing"
+    return pipe.recv()
+
+
 def drained(pipe: Connection) -> list[Any]:
     told = []
     try:
@@ -102,7 +107,8 @@ def test_a_second_opener_is_told_who_has_the_store(tmp_path: Path) -> None:
     ours, theirs = SPAWN.Pipe()
     child = SPAWN.Process(target=hold, args=(tmp_path, theirs))
     child.start()
-    pid = ours.recv()
+    theirs.close()
+    pid = received(ours)
     with pytest.raises(StoreLocked, match=f"process {pid} on "):
         Store(tmp_path, HashEmbedder())
     os.kill(pid, signal.SIGKILL)
@@ -244,7 +250,8 @@ def test_running_out_of_space_in_lance_is_a_full_store(tmp_path: Path) -> None:
     ours, theirs = SPAWN.Pipe(duplex=False)
     child = SPAWN.Process(target=fill_a_small_disk, args=(tmp_path, theirs))
     child.start()
-    said = ours.recv()
+    theirs.close()
+    said = received(ours)
     child.join(timeout=60)
     assert "no space left" in said
     with Store(tmp_path, HashEmbedder()) as store:
