@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import http.client
 import os
 import shutil
 import socket
@@ -248,10 +249,13 @@ def _is_lookback(host: str, port: int) -> bool:
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     name = f"[{name}]" if ":" in name else name
     try:
-        with urllib.request.urlopen(f"http://{name}:{port}/openapi.json", timeout=2) as answer:
-            return b'"Lookback"' in answer.read(4096)
-    except (OSError, ValueError):
+        with urllib.request.urlopen(f"http://{name}:{port}/healthz", timeout=2) as answer:
+            said = answer.read(4096)
+    except urllib.error.HTTPError as error:  # 503 while it starts
+        said = error.read(4096)
+    except (OSError, ValueError, http.client.HTTPException):
         return False
+    return b'"deployments"' in said
 
 
 def _store(path: Path, problems: list[Problem]) -> StorePlace:

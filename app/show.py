@@ -69,13 +69,15 @@ class Printer:
 
     def __init__(self, as_json: bool) -> None:
         self.as_json = as_json
-        self._console = Console(highlight=False)
+        # Taken now: while a server of our own runs, standard output is not ours.
+        self._out = sys.stdout
+        self._console = Console(file=self._out, highlight=False)
         self._midline = False
 
     def line(self, body: Mapping[str, Any]) -> None:
         """One JSON object; nothing for people."""
         if self.as_json:
-            print(json.dumps(body, ensure_ascii=False), flush=True)
+            print(json.dumps(body, ensure_ascii=False), file=self._out, flush=True)
 
     def piece(self, kind: str, body: Mapping[str, Any]) -> None:
         """A streamed piece of an answer."""
@@ -84,8 +86,8 @@ class Printer:
                 self.line(body)
             return
         if kind == "token":
-            sys.stdout.write(str(body["text"]))
-            sys.stdout.flush()
+            self._out.write(str(body["text"]))
+            self._out.flush()
             self._midline = True
         elif kind == "replace":
             self._console.print(

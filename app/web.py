@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
+from app import whip
+from app.page import add_page
 from serve.hub import Hub
 
 
 def extend(app: FastAPI, hub: Hub) -> FastAPI:
-    """The application with the page and WebRTC."""
-    return app
+    """The application with WebRTC and the page; the page comes last, for it answers at /."""
+    whip.install(app, hub)
+    return add_page(app, hub)

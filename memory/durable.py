@@ -22,6 +22,7 @@ LAST_VERSION = 2**64 - 1
 
 
 def sync_folder(path: Path) -> None:
+    """Make what was created, renamed or removed in a folder outlast a power cut."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -30,6 +31,7 @@ def sync_folder(path: Path) -> None:
 
 
 def sync_file(path: str | Path) -> None:
+    """Make a file's content outlast a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

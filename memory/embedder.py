@@ -20,6 +20,8 @@ BATCH = 32
 
 
 class Embedder(Protocol):
+    """Texts to vectors whose cosine tells how alike they mean."""
+
     @property
     def name(self) -> str: ...
 

@@ -25,56 +25,56 @@ class MemoryFailure(Exception):
 
 
 class StoreUnusable(MemoryFailure):
-    pass
+    """The store as a whole cannot be opened."""
 
 
 class StoreLocked(StoreUnusable):
-    pass
+    """Another process is writing to the store."""
 
 
 class StoreNewer(StoreUnusable):
-    pass
+    """The store was written by a newer version."""
 
 
 class StoreMissing(StoreUnusable):
-    pass
+    """There is no store, and none was to be created."""
 
 
 class WriteFailed(MemoryFailure):
-    pass
+    """Nothing of the call became visible; it may be repeated."""
 
 
 class StoreFull(WriteFailed):
-    pass
+    """No space is left on the disk."""
 
 
 class StoreReadOnly(WriteFailed):
-    pass
+    """The disk or the folder cannot be written."""
 
 
 class StoreClosed(WriteFailed):
-    pass
+    """The store was used after close()."""
 
 
 class NotFound(MemoryFailure):
-    pass
+    """What was asked for is not remembered."""
 
 
 class StreamNotFound(NotFound):
-    pass
+    """No such stream is remembered."""
 
 
 class MomentNotFound(NotFound):
-    pass
+    """No such moment is remembered."""
 
 
 class KeyframeNotFound(NotFound):
-    pass
+    """The moment has no keyframe, or its file is gone."""
 
 
 class KeyframeTorn(MemoryFailure):
-    pass
+    """The file's bytes are not those that were stored."""
 
 
 class InvalidRequest(MemoryFailure, ValueError):
-    pass
+    """The caller's mistake: an empty selection, reversed times."""

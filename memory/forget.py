@@ -22,6 +22,8 @@ UNFINISHED = "forgetting"
 
 
 class Forgetting:
+    """Made before the writer starts: it first finishes a deletion that was cut off."""
+
     def __init__(
         self,
         tables: Tables,

@@ -46,6 +46,8 @@ class Entry:
 
 
 class Index:
+    """Rows are known by their position, in the order they came; positions are never reused."""
+
     def __init__(self, dimension: int) -> None:
         self.dimension = dimension
         self.position: dict[str, int] = {}  # of an observation's id
@@ -134,14 +136,15 @@ class Index:
 
     def similarity(self, query: Floats, rows: Rows) -> Floats:
         """Cosine of a unit query with each row."""
-        exact = self.column("quantised")[rows].astype(np.float32) @ query
-        similarity: Floats = exact * self.column("scale")[rows]
-        return similarity
+        numbers = self.column("quantised")[rows].astype(np.float32)
+        return weighed(numbers, query) * self.column("scale")[rows]
 
     def rough_similarity(self, query: Floats, rows: Rows) -> Floats:
         """The cosine as the share of equal signs tells it (Charikar 2002, SimHash); about 0.08 off,
         thirty times cheaper."""
-        differing = np.bitwise_count(self.column("signs")[rows] ^ _signs(query[None])[0])
+        signs = self.column("signs")
+        signs = signs if len(rows) == len(signs) else signs[rows]
+        differing = np.bitwise_count(signs ^ _signs(query[None])[0])
         share = differing.sum(axis=1, dtype=np.int32) / np.float32(self.dimension)
         return np.cos(np.float32(np.pi) * share, dtype=np.float32)
 
@@ -197,9 +200,14 @@ class Index:
             previous[other] = one if near else -1
 
 
-def _kept(
-    chain: list[tuple[float, str, int]], dropped: set[int]
-) -> list[tuple[float, str, int]]:
+def weighed(rows: Floats, weights: Floats) -> Floats:
+    """The sum of each row by weights, on this thread alone: with the cores busy elsewhere, BLAS
+    waits for its other threads longer than they help."""
+    sums: Floats = np.einsum("ij,j->i", rows, weights)
+    return sums
+
+
+def _kept(chain: list[tuple[float, str, int]], dropped: set[int]) -> list[tuple[float, str, int]]:
     return [link for link in chain if link[2] not in dropped]
 
 

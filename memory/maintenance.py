@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from lancedb.index import FTS, BTree, IvfFlat
 from lancedb.table import LanceTable
@@ -114,12 +115,16 @@ class Maintenance:
         for table in self.tables.all():
             with warnings.catch_warnings():  # that only the newest version stays is the purpose
                 warnings.filterwarnings("ignore", "optimize\\(cleanup_older_than=0\\)")
-                table.optimize(cleanup_older_than=timedelta(seconds=age), delete_unverified=age == 0)
+                table.optimize(
+                    cleanup_older_than=timedelta(seconds=age), delete_unverified=age == 0
+                )
         self._seal()
 
 
 def fragments(table: LanceTable) -> int:
-    return int(table.stats()["fragment_stats"]["num_fragments"])
+    """How many pieces the table's rows lie in."""
+    stats: Any = table.stats()
+    return int(stats["fragment_stats"]["num_fragments"])
 
 
 def unindexed_rows(observations: LanceTable) -> int:

@@ -83,5 +83,6 @@ class MediaStore:
 
 
 def check_digest(digest: str, content: bytes) -> None:
+    """Raises `InvalidRequest` when the bytes do not have that SHA-256."""
     if hashlib.sha256(content).hexdigest() != digest:
         raise InvalidRequest(f"a keyframe's bytes do not have the SHA-256 {digest[:80]!r}")

@@ -23,6 +23,7 @@ Migration = Callable[[lancedb.DBConnection], None]
 
 
 def m001_streams_moments_observations(db: lancedb.DBConnection) -> None:
+    """The tables of the first release."""
     db.create_table("streams", schema=STREAMS, exist_ok=True)
     db.create_table("moments", schema=MOMENTS, exist_ok=True)
     db.create_table("observations", schema=OBSERVATIONS, exist_ok=True)

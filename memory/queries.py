@@ -38,6 +38,8 @@ class DateMention:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
+    """What a query asks for."""
+
     terms: tuple[str, ...]  # distinct stems, names of speakers left out
     speakers: frozenset[int]  # codes of the speakers it names
     dates: tuple[DateMention, ...]
@@ -72,7 +74,9 @@ def dates(text: str) -> tuple[DateMention, ...]:
         before, month, after, year = match.groups()
         day = before or after
         is_verb = month in ("may", "march") and not (day or year)
-        if is_verb and not re.search(r"\b(in|since|of|by|during|last|this)\s$", folded[: match.start()]):
+        if is_verb and not re.search(
+            r"\b(in|since|of|by|during|last|this)\s$", folded[: match.start()]
+        ):
             continue
         found.append(
             DateMention(

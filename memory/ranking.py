@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from memory.index import Floats, Index, Rows
+from memory.index import Floats, Index, Rows, weighed
 from memory.queries import Analysis, DateMention
 
 FEATURES = (
@@ -34,12 +34,12 @@ FEATURES = (
     "date",
     "asks",
 )
-WEIGHTS: Floats = np.array([1.5, 5.0, 4.5, 6.5, 2.4, 4.0, -0.8], np.float32)
+WEIGHTS: Floats = np.array([1.19, 4.7, 5.11, 5.92, 2.89, 4.29, -0.85], np.float32)
 
 NEAR_DAYS = 2
 # Up to this many rows every cosine is computed; above, only those of the best by rough cosine.
 EXACT_ROWS = 4096
-CANDIDATES = 1024
+CANDIDATES = 512
 DAY_SECONDS = 86_400
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -167,23 +167,24 @@ def rank(view: View, analysis: Analysis, vector: Floats, limit: int) -> Ranked:
         similarity = view.index.similarity(vector, view.rows)
     else:
         similarity = view.index.rough_similarity(vector, view.rows)
-        rough = features(view, analysis, lexis, similarity, at) @ WEIGHTS
+        rough = weighed(features(view, analysis, lexis, similarity, at), WEIGHTS)
         at = _highest(rough, max(CANDIDATES, 2 * limit))
         exact = _with_context(view, at)
         similarity[exact] = view.index.similarity(vector, view.rows[exact])
-    scores = features(view, analysis, lexis, similarity, at) @ WEIGHTS
+    scores = weighed(features(view, analysis, lexis, similarity, at), WEIGHTS)
     best = _highest(scores, limit)
     chosen = at[best]
     return Ranked(view.rows[chosen], scores[best], similarity[chosen], lexis[0][chosen])
 
 
 def _with_context(view: View, at: Rows) -> Rows:
-    found = [at]
+    found = np.zeros(len(view.rows) + 1, np.bool_)
+    found[at] = True
     for step in (view.previous, view.next):
         hop = np.append(step, -1)
-        found += [hop[at], hop[hop[at]]]
-    every = np.unique(np.concatenate(found))
-    return every[every >= 0]
+        found[hop[at]] = True
+        found[hop[hop[at]]] = True
+    return np.flatnonzero(found[:-1])
 
 
 def _highest(scores: Floats, count: int) -> Rows:

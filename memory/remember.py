@@ -64,6 +64,8 @@ class Remembering:
         self.tables = tables
         self.media = media
         self.commits = 0
+        # Observations may be there whose moments are not: a commit is under way, or failed midway.
+        self.unsettled = False
         self._vectorizer = Vectorizer(embedder)
         self._seal = seal
         self._forgets = 0
@@ -103,9 +105,12 @@ class Remembering:
             for b in batches
         ]
         self._write_keyframes(batches)
-        rows = {id: (row, b.vectors[i]) for b in batches for i, (id, row) in enumerate(b.rows.items())}
+        rows = {
+            id: (row, b.vectors[i]) for b in batches for i, (id, row) in enumerate(b.rows.items())
+        }
         moments, replaced = self._moments(batches)
         streams = self._changed_streams(batches)
+        settled, self.unsettled = not self.unsettled, True
         if rows:
             vectors = np.stack([vector for _, vector in rows.values()])
             _merge(
@@ -121,6 +126,7 @@ class Remembering:
             self._seal()
             self._streams.update(streams)
             self.commits += 1
+        self.unsettled = not settled
         self.remove_unreferenced(replaced)
         return int(self.tables.observations.version)
 

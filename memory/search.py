@@ -16,8 +16,8 @@ import numpy as np
 
 from memory.embedder import Embedder
 from memory.index import Entry, Floats, Index, Rows
-from memory.queries import Analysis, analyse
-from memory.ranking import Ranked, View, rank
+from memory.queries import CHARACTERS_READ, Analysis, analyse
+from memory.ranking import Ranked, View, features, lexical, rank
 from memory.records import Hit, Query
 from memory.tables import OBSERVATION_COLUMNS, Tables, any_of, observation_of, select
 from memory.words import words
@@ -63,7 +63,7 @@ class Searcher:
         limit = min(query.limit, LIMIT)
         if limit <= 0:
             return []
-        wordless = not words(query.text)
+        wordless = not words(query.text[:CHARACTERS_READ])
         found = self._most_recent(query, limit) if wordless else self._ranked(query, limit)
         return self._hits(found)
 
@@ -82,13 +82,29 @@ class Searcher:
                 self._drop_deleted_rows()
             self._version = version
 
+    def features(self, query: Query) -> tuple[list[str], Floats]:
+        """Ids and float32 [n, features] of every row that passes the filters, for training."""
+        self.sync()
+        with self._guard:
+            analysis = self._analyse(query)
+        vector = self._embed(analysis.meaning)
+        with self._guard:
+            view = View(self._index, self._rows(query))
+            similarity = self._index.similarity(vector, view.rows)
+            lexis = lexical(view, analysis.terms)
+            every = np.arange(len(view.rows))
+            ids = [self._index.ids[at] for at in view.rows]
+            return ids, features(view, analysis, lexis, similarity, every)
+
     def _analyse(self, query: Query) -> Analysis:
         """Only names of those who speak in the rows searched count as names."""
-        speaking = self._index.column("speaker")[self._rows(query)]
-        present = frozenset(np.unique(speaking).tolist())
         known = self._index.names
-        names = {word: known[word] & present for word in words(query.text) if word in known}
-        return analyse(query.text, {word: codes for word, codes in names.items() if codes})
+        names = {word: known[word] for word in words(query.text[:CHARACTERS_READ]) if word in known}
+        if names:
+            speaking = self._index.column("speaker")[self._rows(query)]
+            present = frozenset(np.unique(speaking).tolist())
+            names = {word: codes & present for word, codes in names.items() if codes & present}
+        return analyse(query.text, names)
 
     def _rows(self, query: Query) -> Rows:
         column, index = self._index.column, self._index

@@ -1,9 +1,9 @@
 """The store: one folder that holds a memory. Read this first; `writer.py` says how writes go.
 
-    DIR/lock          who writes to it
-    DIR/sealed.json   the table versions that are known to be on the disk
-    DIR/tables/       LanceDB: streams, moments, observations, meta
-    DIR/media/        keyframes by their SHA-256
+DIR/lock          who writes to it
+DIR/sealed.json   the table versions that are known to be on the disk
+DIR/tables/       LanceDB: streams, moments, observations, meta
+DIR/media/        keyframes by their SHA-256
 """
 
 from __future__ import annotations
@@ -15,13 +15,20 @@ from typing import Any, TypeVar
 
 from memory.durable import DurableTables
 from memory.embedder import Embedder
-from memory.errors import InvalidRequest, KeyframeNotFound, MomentNotFound, StoreMissing
-from memory.errors import StoreClosed, StreamNotFound
+from memory.errors import (
+    InvalidRequest,
+    KeyframeNotFound,
+    MomentNotFound,
+    StoreClosed,
+    StoreMissing,
+    StreamNotFound,
+)
 from memory.failures import failures_named
 from memory.forget import Forgetting
 from memory.lock import StoreLock
 from memory.maintenance import Maintenance, fragments, unindexed_rows
 from memory.media import MediaStore
+from memory.migrations import applied
 from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Stats
 from memory.remember import Remembering
 from memory.search import Searcher
@@ -36,7 +43,6 @@ from memory.tables import (
     stream_of,
 )
 from memory.writer import GroupWriter
-from memory.migrations import applied
 from perception.records import Moment, Observation, Stream
 
 Row = dict[str, Any]
@@ -83,7 +89,7 @@ class Store:
         self._schema = len(applied(self.tables.db))
         self._closing = threading.Lock()
         self._closed = False
-        self._writer = GroupWriter(self._remembering.commit, self.maintenance.idle)
+        self._writer = GroupWriter(self._remembering.commit, self._idle)
 
     def close(self) -> None:
         """Finish what is being written and let go of the store. May be called twice."""
@@ -133,7 +139,13 @@ class Store:
     def search(self, query: Query) -> list[Hit]:
         """The best observations for the query, best first. Raises `InvalidRequest`."""
         self._check_open()
-        return _settled(lambda: self._search.search(query))
+        hits = _settled(lambda: self._search.search(query))
+        if not self._remembering.unsettled:
+            return hits
+        ids = sorted({hit.moment_id for hit in hits})
+        present = self._select("moments", any_of("id", ids), ["id"]) if ids else []
+        whole = {row["id"] for row in present}
+        return [hit for hit in hits if hit.moment_id in whole]
 
     def streams(self) -> list[Stream]:
         """Oldest first."""
@@ -209,6 +221,10 @@ class Store:
 
     def _version(self) -> int:
         return int(self.tables.observations.version)
+
+    def _idle(self) -> None:
+        self._search.sync()
+        self.maintenance.idle()
 
     def _seal(self) -> None:
         self._durable.seal({table.name: table.version for table in self.tables.all()})

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lancedb
 import numpy as np
@@ -101,9 +101,9 @@ def open_tables(path: Path) -> Tables:
     migrate(db)
     return Tables(
         db=db,
-        streams=db.open_table("streams"),
-        moments=db.open_table("moments"),
-        observations=db.open_table("observations"),
+        streams=cast(LanceTable, db.open_table("streams")),
+        moments=cast(LanceTable, db.open_table("moments")),
+        observations=cast(LanceTable, db.open_table("observations")),
     )
 
 
@@ -113,6 +113,7 @@ def quote(value: str) -> str:
 
 
 def any_of(column: str, values: Iterable[str]) -> str:
+    """A filter: the column is one of the values."""
     return f"{column} IN ({', '.join(quote(v) for v in values)})"
 
 
@@ -130,6 +131,7 @@ def select(
 
 
 def stream_row(stream: Stream) -> dict[str, Any]:
+    """The row of a stream, its beginning in UTC."""
     return {
         "id": stream.id,
         "wall_start": stream.wall_start.astimezone(UTC),
@@ -139,10 +141,12 @@ def stream_row(stream: Stream) -> dict[str, Any]:
 
 
 def stream_of(row: dict[str, Any]) -> Stream:
+    """From a whole row."""
     return Stream(row["id"], row["wall_start"], row["source"], row["seconds"])
 
 
 def moment_row(moment: Moment) -> dict[str, Any]:
+    """The row of a moment, without its observations."""
     return {
         "id": moment.id,
         "stream_id": moment.stream_id,
@@ -153,6 +157,7 @@ def moment_row(moment: Moment) -> dict[str, Any]:
 
 
 def moment_of(row: dict[str, Any], observations: Iterable[Observation]) -> Moment:
+    """From a whole row and what the moment holds."""
     ordered = sorted(observations, key=lambda o: (o.start, o.kind, o.id))
     return Moment(row["stream_id"], row["start"], row["end"], tuple(ordered), row["keyframe"])
 
@@ -196,9 +201,7 @@ def observation_of(row: dict[str, Any]) -> Observation:
     )
 
 
-def observation_batch(
-    rows: Sequence[dict[str, Any]], vectors: npt.NDArray[np.float32]
-) -> pa.Table:
+def observation_batch(rows: Sequence[dict[str, Any]], vectors: npt.NDArray[np.float32]) -> pa.Table:
     """Rows of `observation_row` and their vectors (float32 [n, 384]) as one Arrow table."""
     columns = OBSERVATIONS.remove(OBSERVATIONS.get_field_index("vector"))
     flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())

@@ -78,6 +78,7 @@ def stems(text: str) -> list[str]:
 
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
+    """The string that this folded word shares with its other forms."""
     word = IRREGULAR.get(word, word)
     if len(word) <= 3 or not word.isascii():
         return word

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -56,13 +56,17 @@ def whole_in_cache(model: Model) -> bool:
     return True
 
 
-def join(model: Model, parts: Sequence[tuple[File, Sequence[Path]]], command: str) -> Path:
+# The command that reinstalls the packages of the given parts.
+Reinstall = Callable[[Sequence[Part]], str]
+
+
+def join(model: Model, parts: Sequence[tuple[File, Sequence[Path]]], reinstall: Reinstall) -> Path:
     """Writes every file of `model` that the cache lacks or holds damaged; returns its folder.
 
     Args:
         model: the catalogue entry.
         parts: for each file, the paths of its parts, in order.
-        command: what reinstalls the packages, for the error.
+        reinstall: what fixes a damaged part, for the error.
 
     Raises:
         ModelCorrupt: a part has other bytes than the pinned ones. Nothing is left in the cache.
@@ -75,7 +79,7 @@ def join(model: Model, parts: Sequence[tuple[File, Sequence[Path]]], command: st
             for file, paths in parts:
                 target = directory / file.path
                 if not (target.is_file() and digest(target) == file.sha256):
-                    _write(model, file, paths, target, command)
+                    _write(model, file, paths, target, reinstall)
     except OSError as error:
         raise CacheUnwritable(
             model.name, directory, model.bytes, error.strerror or str(error)
@@ -83,18 +87,20 @@ def join(model: Model, parts: Sequence[tuple[File, Sequence[Path]]], command: st
     return directory
 
 
-def _write(model: Model, file: File, paths: Sequence[Path], target: Path, command: str) -> None:
+def _write(
+    model: Model, file: File, paths: Sequence[Path], target: Path, reinstall: Reinstall
+) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     whole = hashlib.sha256()
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".join-", delete=False) as stream:
         temporary = Path(stream.name)
         try:
             for part, path in zip(file.parts, paths, strict=True):
-                _append(model, part, path, stream, whole, command)
+                _append(model, part, path, stream, whole, reinstall)
             stream.flush()
             os.fsync(stream.fileno())
             if (found := whole.hexdigest()) != file.sha256:
-                raise ModelCorrupt(model.name, target, file.sha256, found, command)
+                raise ModelCorrupt(model.name, target, file.sha256, found, reinstall(file.parts))
             temporary.chmod(0o644)
             os.replace(temporary, target)
         finally:
@@ -108,7 +114,7 @@ def _append(
     path: Path,
     stream: IO[bytes],
     whole: hashlib._Hash,
-    command: str,
+    reinstall: Reinstall,
 ) -> None:
     own = hashlib.sha256()
     for chunk in _chunks(path):
@@ -116,7 +122,7 @@ def _append(
         whole.update(chunk)
         stream.write(chunk)
     if (found := own.hexdigest()) != part.sha256:
-        raise ModelCorrupt(model.name, path, part.sha256, found, command)
+        raise ModelCorrupt(model.name, path, part.sha256, found, reinstall([part]))
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

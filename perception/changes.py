@@ -35,7 +35,9 @@ class ChangeSettings:
     steady_share: float = 0.06  # of cells changed since the last frame: the picture stands still
     shortest_scene: float = 0.5
     look_share: float = 0.1  # of cells changed since the last look: look again
-    look_every: float = 1.0  # at most this often
+    look_every: float = 1.0  # at most this often ...
+    look_often: int = 3  # ... for so many looks in a scene, and then
+    look_seldom: float = 3.0
     settle: float = 1.0  # a scene that never stands still is read after this time
     letter_edges: float = 0.07  # share of strong edges in a cell that may hold letters
     stroke_change: float = 28.0  # grey levels by which a pixel of the thumbnail counts as redrawn
@@ -83,16 +85,17 @@ class ChangeDetector:
         self._last_look = -1e9
         self._last_read = -1e9
         self._readings = 0
+        self._looks = 0
         self._moved_at = np.zeros((ROWS, COLUMNS))  # when each cell last moved
         self._motion: deque[float] = deque()  # the times of late at which any did
 
     def watch(self, time: float, image: Image) -> list[SceneCut | LookAt]:
         """What the next frame (uint8 RGB) calls for; nothing, for most."""
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
         size = (COLUMNS * CELL, ROWS * CELL)
         thumbnail = cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.float32)
         # A little blur: a hand-held picture that shakes by a pixel has not changed.
-        thumbnail = cv2.GaussianBlur(thumbnail, (3, 3), 0)
+        thumbnail = np.asarray(cv2.GaussianBlur(thumbnail, (3, 3), 0), np.float32)
         events: list[SceneCut | LookAt] = []
         histogram = _histogram(thumbnail)
         moved = self._changed(thumbnail, self._last)
@@ -118,7 +121,7 @@ class ChangeDetector:
 
     def _begin_scene(self, time: float, thumbnail: Grid) -> None:
         self._scene, self._scene_start = thumbnail, time
-        self._looked, self._read, self._readings = None, [], 0
+        self._looked, self._read, self._readings, self._looks = None, [], 0, 0
         self._last_read = -1e9
 
     def _is_cut(
@@ -148,7 +151,8 @@ class ChangeDetector:
     ) -> LookAt | None:
         settings = self._settings
         read, since = self._worth_reading(time, thumbnail, moved, grey)
-        due = time - self._last_look >= settings.look_every - 1e-6
+        wait = settings.look_every if self._looks < settings.look_often else settings.look_seldom
+        due = time - self._last_look >= wait - 1e-6
         changed = self._looked is None or (
             float(self._changed(thumbnail, self._looked).mean()) > settings.look_share
         )
@@ -156,6 +160,7 @@ class ChangeDetector:
         if not read and not (changed and due and self._looked is not None) and not first:
             return None
         self._looked, self._last_look = thumbnail, time
+        self._looks += 1
         if read:
             self._read = [*self._read[-5:], thumbnail]
             self._last_read = time
@@ -227,6 +232,4 @@ def _may_hold_letters(grey: npt.NDArray[np.uint8], least: float) -> npt.NDArray[
     """Cells with many strong edges on a fine scale: letters have them, limbs and furniture few."""
     small = _edges_at(grey)
     strong = (np.abs(cv2.Sobel(small, cv2.CV_16S, 1, 0)) > 120).astype(np.float32)
-    return np.asarray(
-        cv2.resize(strong, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA) > least
-    )
+    return np.asarray(cv2.resize(strong, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA) > least)

@@ -44,30 +44,44 @@ def _rebuild(kind: type[SourceError], path: str, message: str) -> SourceError:
 
 
 class SourceMissing(SourceError):
+    """There is no such file, or it is no file."""
+
     reason = "no such file"
 
 
 class SourceUnreadable(SourceError):
+    """The file may not be opened."""
+
     reason = "may not be read; check its permissions"
 
 
 class SourceEmpty(SourceError):
+    """The file has no bytes."""
+
     reason = "is empty (0 bytes)"
 
 
 class NotMedia(SourceError):
+    """No audio or video format was recognised."""
+
     reason = "is not a recording: no audio or video format was recognised"
 
 
 class NothingToPerceive(SourceError):
+    """No track of it can be decoded."""
+
     reason = "holds no audio and no video that can be decoded"
 
 
 class Encrypted(SourceError):
+    """Its samples are encrypted."""
+
     reason = "is encrypted; decrypt it first"
 
 
 class Truncated(SourceError):
+    """It was cut off too early to be decoded."""
+
     reason = "is cut off: its index or its first samples are missing; copy or record it again"
 
 
@@ -76,10 +90,14 @@ class PerceiverError(PerceptionError):
 
 
 class AudioTooLong(PerceiverError):
+    """An utterance is longer than the recogniser takes."""
+
     def __init__(self, seconds: float, limit: float) -> None:
         super().__init__(f"{seconds:.1f} s of audio in one utterance; at most {limit:.0f} s")
 
 
 class UnknownLanguage(PerceiverError):
+    """The recogniser does not know the language of a setting."""
+
     def __init__(self, language: str) -> None:
         super().__init__(f"the recogniser knows no language {language!r}; use an ISO 639-1 code")

@@ -22,7 +22,9 @@ MULTIPLE = 32  # of its input's sides
 class FaceCounter(Protocol):
     """Blocking. None: faces cannot be counted here."""
 
-    def count(self, images: Sequence[Image]) -> list[int | None]: ...
+    def count(self, images: Sequence[Image]) -> list[int | None]:
+        """How many faces each image (uint8 RGB) shows."""
+        ...
 
 
 class CenterFaceCounter:
@@ -39,6 +41,7 @@ class CenterFaceCounter:
         self._lock = threading.Lock()
 
     def count(self, images: Sequence[Image]) -> list[int | None]:
+        """How many faces each image (uint8 RGB) shows."""
         return [self._one(image) for image in images]
 
     def _one(self, image: Image) -> int:
@@ -61,6 +64,7 @@ class NoFaces:
             logger.warning("faces are not counted: %s", why)
 
     def count(self, images: Sequence[Image]) -> list[int | None]:
+        """How many faces each image (uint8 RGB) shows."""
         return [None] * len(images)
 
 
@@ -89,9 +93,7 @@ def _faces(
     return boxes
 
 
-def _overlap(
-    a: tuple[float, float, float, float], b: tuple[float, float, float, float]
-) -> float:
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:

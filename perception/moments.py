@@ -32,12 +32,16 @@ class MomentSettings:
 
 @dataclass(frozen=True, slots=True)
 class HeardObservation:
+    """An utterance, and when its voice started."""
+
     observation: Observation
     pinned: float
 
 
 @dataclass(frozen=True, slots=True)
 class SeenObservation:
+    """A scene or a reading that has just begun."""
+
     observation: Observation
 
 
@@ -108,11 +112,12 @@ class MomentBuilder:
         stream_id: str,
         role_of: Callable[[str], Role],
         settings: MomentSettings | None = None,
+        begins: float = 0.0,
     ) -> None:
         self._stream_id, self._role_of = stream_id, role_of
         self._settings = settings or MomentSettings()
-        self._start = 0.0
-        self._now = 0.0
+        self._start = begins
+        self._now = begins
         self._done: list[Observation] = []
         self._pictures: list[_Picture] = []
         self._scene: _Scene | None = None
@@ -127,6 +132,15 @@ class MomentBuilder:
         self._now = max(self._now, time)
         while not self._speaking and self._now - self._start >= self._settings.longest:
             yield from self._cut(self._start + self._settings.longest)
+
+    def cut(self, time: float) -> Iterator[Output]:
+        """Something that begins at `time` will be asked of what was before it."""
+        yield from self._cut(min(time, self._now), keep_until=self._now)
+
+    def remark(self, observation: Observation) -> Iterator[Output]:
+        """Something that happened on the stream without being perceived: what the agent said."""
+        self._done.append(observation)
+        yield from self.tick(observation.end)
 
     def scene(self, time: float) -> Iterator[Output]:
         """Another scene begins."""
@@ -155,8 +169,7 @@ class MomentBuilder:
         if not scene.told:
             scene.told = True
             seen = self._vision(scene, scene.start, time)
-            if seen is not None:
-                yield SeenObservation(seen)
+            yield SeenObservation(seen)
         if read:
             yield from self._read(time, look.lines, since)
 
@@ -235,9 +248,7 @@ class MomentBuilder:
             self._end_sound(label)
         yield from self._cut(max(self._now, self._start + 0.001), keep_until=float("inf"))
 
-    def _read(
-        self, time: float, lines: tuple[TextLine, ...], since: float
-    ) -> Iterator[Output]:
+    def _read(self, time: float, lines: tuple[TextLine, ...], since: float) -> Iterator[Output]:
         going = self._reading
         if going is not None and lines and _still_there(going.lines, lines):
             return
@@ -264,7 +275,7 @@ class MomentBuilder:
             reading.kept = end
         if self._scene is not None and self._scene.start < end and self._scene.looks:
             seen = self._vision(self._scene, max(self._scene.start, self._start), end)
-            inside.extend([seen] if seen is not None else [])
+            inside.append(seen)
             self._pictures.extend([self._scene.best] if self._scene.best is not None else [])
             self._scene.rest()
         for sound in self._sounds.values():
@@ -299,7 +310,7 @@ class MomentBuilder:
         if scene is None or not scene.looks or time <= scene.start:
             return
         seen = self._vision(scene, max(scene.start, self._start), time)
-        if seen is not None and seen.end > seen.start:
+        if seen.end > seen.start:
             self._done.append(seen)
         if scene.best is not None:
             self._pictures.append(scene.best)
@@ -340,17 +351,14 @@ class MomentBuilder:
             confidence=round(reading.confidence, 3),
         )
 
-    def _vision(self, scene: _Scene, start: float, end: float) -> Observation | None:
+    def _vision(self, scene: _Scene, start: float, end: float) -> Observation:
         tags = together(scene.looks)
-        text = in_words(tags, scene.faces)
-        if not text:
-            return None
         return Observation(
             self._stream_id,
             "vision",
             start,
             max(start, end),
-            text,
+            in_words(tags, scene.faces),
             confidence=max((tag.probability for tag in tags), default=0.0),
             tags=tags,
         )

@@ -71,7 +71,9 @@ class LocalPerceiver:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="perceiver")
 
     @classmethod
-    def load(cls, *, threads: int = 2, cpu_threads: int = 1, language: str | None = None) -> LocalPerceiver:
+    def load(
+        cls, *, threads: int = 2, cpu_threads: int = 1, language: str | None = None
+    ) -> LocalPerceiver:
         """The real models: `threads` calls at once, each on `cpu_threads` cores. About 4 s.
 
         Raises:
@@ -96,9 +98,11 @@ class LocalPerceiver:
     def recognize_batch(
         self, utterances: Sequence[Audio], partial: bool = False
     ) -> list[Transcript]:
+        """What was said in each utterance; blocks."""
         return self._recognizer.recognize(utterances, partial)
 
     def listen_batch(self, windows: Sequence[Audio]) -> list[tuple[SoundSpan, ...]]:
+        """The spans heard in each window; blocks."""
         return self._listener.listen(windows)
 
     def look_batch(self, images: Sequence[Image], read: Sequence[bool]) -> list[Look]:
@@ -113,12 +117,15 @@ class LocalPerceiver:
         ]
 
     async def recognize(self, audio: Audio, partial: bool = False) -> Transcript:
+        """What was said in one utterance."""
         return (await self._run(lambda: self.recognize_batch([audio], partial)))[0]
 
     async def listen(self, audio: Audio) -> tuple[SoundSpan, ...]:
+        """The spans heard in one window."""
         return (await self._run(lambda: self.listen_batch([audio])))[0]
 
     async def look(self, image: Image, read: bool) -> Look:
+        """What one image shows and, if `read`, says."""
         return (await self._run(lambda: self.look_batch([image], [read])))[0]
 
     def close(self) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from perception import keyframes
+from perception.ahead import SpeechAhead
 from perception.changes import ChangeDetector, ChangeSettings, LookAt, SceneCut
 from perception.moments import Cut, HeardObservation, MomentBuilder, MomentSettings, Output
 from perception.perceiver import Perceiver
@@ -24,6 +25,7 @@ from perception.sources import AudioChunk, Frame, Source
 from perception.vad import (
     Endpointer,
     Onset,
+    Pause,
     Released,
     SileroDetector,
     Utterance,
@@ -47,6 +49,7 @@ class PipelineSettings:
     sound_window: float = 5.0  # seconds; 0: sounds are not classified
     in_flight: int = 8
     live: bool = False
+    partial_every: float = 0.0  # seconds between recognitions of what is being said; 0: none
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,23 @@ class VoiceStarted:
     time: float
 
 
-Event = Heard | Seen | MomentCut | Progress | VoiceStarted
+@dataclass(frozen=True, slots=True)
+class VoiceEnded:
+    """Nobody speaks any more. Given at once, out of turn; what was said comes as `Heard`."""
+
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What somebody has said so far, from `start` on. Given as it becomes known, out of turn."""
+
+    text: str
+    start: float
+
+
+Aside = VoiceStarted | VoiceEnded | Partial
+Event = Heard | Seen | MomentCut | Progress | Aside
 
 
 def always_statement(text: str) -> Role:
@@ -114,6 +133,7 @@ class StreamPipeline:
         role_of: what an utterance is to the agent. At a question, everything perceived before it
             is cut and given as `MomentCut`, then the question as `Heard`; it opens the next moment.
         detector: voice activity; Silero unless given.
+        begins: stream time of what comes first.
     """
 
     def __init__(
@@ -124,22 +144,32 @@ class StreamPipeline:
         role_of: Callable[[str], Role] = always_statement,
         settings: PipelineSettings | None = None,
         detector: VoiceDetector | None = None,
+        begins: float = 0.0,
     ) -> None:
         self._settings = settings or PipelineSettings()
         self._perceiver = perceiver
         self._endpointer = Endpointer(detector or SileroDetector(), self._settings.voice)
         self._changes = ChangeDetector(self._settings.changes)
-        self._builder = MomentBuilder(stream.id, role_of, self._settings.moments)
+        self._builder = MomentBuilder(stream.id, role_of, self._settings.moments, begins)
         self._queue: asyncio.Queue[_Item] = asyncio.Queue(WAITING)
         self._room = asyncio.Semaphore(self._settings.in_flight)
-        self._voices: asyncio.Queue[VoiceStarted] = asyncio.Queue()
+        self._asides: asyncio.Queue[Aside] = asyncio.Queue()
         self._calls: set[asyncio.Task[Any]] = set()
         self._window: list[Audio] = []
-        self._window_start = 0.0
-        self._time = 0.0
-        self._ticked = 0.0
+        self._window_start: float | None = None
+        self._time = self._ticked = begins
         self._dropped = 0
         self._picture: tuple[int, bytes] | None = None  # the last picture encoded
+        self._speech_ahead = SpeechAhead(perceiver, self._settings.partial_every, self._asides)
+        self.uttering: Utterance | None = None  # the utterance whose role is being asked for
+
+    def cut(self, time: float) -> None:
+        """Have what came before `time` cut off in its turn: a question about it is being asked."""
+        self._aside(lambda _: self._builder.cut(time))
+
+    def remark(self, observation: Observation) -> None:
+        """Put in something that happened on the stream and was not perceived."""
+        self._aside(lambda _: self._builder.remark(observation))
 
     async def run(self, source: Source) -> AsyncIterator[Event]:
         """Events until the source ends. Closing the generator cancels what is under way.
@@ -151,11 +181,11 @@ class StreamPipeline:
         try:
             while True:
                 item: _Item | None = None
-                async for voice_or_item in self._next(reading):
-                    if isinstance(voice_or_item, VoiceStarted):
-                        yield voice_or_item
+                async for aside_or_item in self._next(reading):
+                    if isinstance(aside_or_item, _Item):
+                        item = aside_or_item
                     else:
-                        item = voice_or_item
+                        yield aside_or_item
                 assert item is not None
                 result = item.task.result() if item.task is not None else None
                 for output in item.apply(result):
@@ -169,26 +199,24 @@ class StreamPipeline:
                     await reading
                     return
         finally:
-            pending = [reading, *self._calls]
+            pending = [reading, *self._calls, *self._speech_ahead.calls]
             for task in pending:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
 
-    async def _next(self, reading: asyncio.Task[None]) -> AsyncIterator[VoiceStarted | _Item]:
-        """The next item, its call finished; before it, any voice that starts meanwhile."""
+    async def _next(self, reading: asyncio.Task[None]) -> AsyncIterator[Aside | _Item]:
+        """The next item, its call finished; before it, what is heard out of turn meanwhile."""
         getting: asyncio.Task[_Item] = asyncio.create_task(self._queue.get())
-        hearing: asyncio.Task[VoiceStarted] = asyncio.create_task(self._voices.get())
+        hearing: asyncio.Task[Aside] = asyncio.create_task(self._asides.get())
         item: _Item | None = None
         try:
             while item is None or (item.task is not None and not item.task.done()):
-                due: asyncio.Task[Any] = (
-                    getting if item is None or item.task is None else item.task
-                )
+                due: asyncio.Task[Any] = getting if item is None or item.task is None else item.task
                 waits = {due, hearing} if reading.done() else {due, hearing, reading}
                 await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
                 if hearing.done():
                     yield hearing.result()
-                    hearing = asyncio.create_task(self._voices.get())
+                    hearing = asyncio.create_task(self._asides.get())
                 if item is None and getting.done():
                     item = getting.result()
                 if item is None and reading.done() and reading.exception() is not None:
@@ -197,7 +225,7 @@ class StreamPipeline:
         finally:
             getting.cancel()
             if hearing.done() and not hearing.cancelled():
-                self._voices.put_nowait(hearing.result())
+                self._asides.put_nowait(hearing.result())
             hearing.cancel()
 
     async def _event(self, output: Output) -> Event:
@@ -208,9 +236,7 @@ class StreamPipeline:
         if output.picture is None:
             return MomentCut(output.moment, None)
         if self._picture is None or self._picture[0] != id(output.picture):
-            encoded = await asyncio.to_thread(
-                keyframes.encode, output.picture, text=output.text
-            )
+            encoded = await asyncio.to_thread(keyframes.encode, output.picture, text=output.text)
             self._picture = (id(output.picture), encoded)
         encoded = self._picture[1]
         return MomentCut(replace(output.moment, keyframe=keyframes.name_of(encoded)), encoded)
@@ -229,8 +255,16 @@ class StreamPipeline:
         await self._put(lambda _: self._builder.finish(end), progress=end, last=True)
 
     async def _hear(self, chunk: AudioChunk) -> None:
+        if self._window_start is None:
+            self._window_start = chunk.start
+            self._endpointer.begin(chunk.start)
         for event in await asyncio.to_thread(self._endpointer.feed, chunk.samples):
             await self._speech(event)
+        if self._speech_ahead.finished:
+            for event in self._endpointer.end():
+                await self._speech(event)
+        if self._endpointer.speaking and not self._room.locked():
+            self._speech_ahead.go_on(chunk.end, self._endpointer.current)
         if self._settings.sound_window > 0:
             self._window.append(chunk.samples)
             await self._classify()
@@ -240,17 +274,25 @@ class StreamPipeline:
         builder = self._builder
         if isinstance(event, Onset):
             onset = event.time
-            self._voices.put_nowait(VoiceStarted(onset))
+            self._speech_ahead.begin(onset)
+            self._asides.put_nowait(VoiceStarted(onset))
             await self._put(lambda _: builder.voice(onset))
         elif isinstance(event, Released):
             released = event.time
+            self._asides.put_nowait(VoiceEnded(released))
             await self._put(lambda _: builder.released(released))
+        elif isinstance(event, Pause):
+            self._speech_ahead.pause(event)
         else:
-            said: Utterance = event
-            await self._put(
-                lambda result: builder.utterance(said.start, said.end, said.decided, result),
-                self._perceiver.recognize(said.samples),
-            )
+            self._asides.put_nowait(VoiceEnded(event.end))
+            await self._put(self._said(event), self._speech_ahead.recognize(event))
+
+    def _said(self, said: Utterance) -> Callable[[Any], Iterator[Output]]:
+        def apply(transcript: Any) -> Iterator[Output]:
+            self.uttering = said
+            return self._builder.utterance(said.start, said.end, said.decided, transcript)
+
+        return apply
 
     async def _classify(self, *, flush: bool = False) -> None:
         """Has the gathered window of audio classified once it is full, unless it is silent."""
@@ -258,7 +300,7 @@ class StreamPipeline:
         if not count or (count < self._settings.sound_window * SAMPLE_RATE and not flush):
             return
         audio, self._window = np.concatenate(self._window), []
-        start = self._window_start
+        start = self._window_start or 0.0
         end = self._window_start = start + len(audio) / SAMPLE_RATE
         if float(np.sqrt(np.mean(np.square(audio)))) > SILENT:
             await self._put(
@@ -269,13 +311,15 @@ class StreamPipeline:
     async def _see(self, frame: Frame) -> None:
         for event in await asyncio.to_thread(self._changes.watch, frame.time, frame.image):
             if isinstance(event, SceneCut):
-                cut = event.time
-                await self._put(lambda _, cut=cut: self._builder.scene(cut))
+                await self._cut(event.time)
             elif self._settings.live and self._room.locked():
                 self._dropped += 1
             else:
                 await self._look(event)
         await self._tick(frame.time)
+
+    async def _cut(self, time: float) -> None:
+        await self._put(lambda _: self._builder.scene(time))
 
     async def _look(self, at: LookAt) -> None:
         await self._put(
@@ -291,6 +335,13 @@ class StreamPipeline:
         if self._time - self._ticked >= 1.0:
             now = self._ticked = self._time
             await self._put(lambda _: self._builder.tick(now), progress=now)
+
+    def _aside(self, apply: Callable[[Any], Iterator[Output]]) -> None:
+        """Takes something up in its turn, from outside the reading."""
+        item = _Item(asyncio.get_running_loop().time(), apply)
+        task = asyncio.create_task(self._queue.put(item))
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
 
     async def _put(
         self,

@@ -28,7 +28,9 @@ class TextLine:
 class Reader(Protocol):
     """Blocking."""
 
-    def read(self, images: Sequence[Image]) -> list[tuple[TextLine, ...]]: ...
+    def read(self, images: Sequence[Image]) -> list[tuple[TextLine, ...]]:
+        """The believable lines of each image (uint8 RGB), in reading order."""
+        ...
 
 
 class PaddleReader:
@@ -79,6 +81,7 @@ class FixedReader:
         self._lines, self._brightness = tuple(lines), brightness
 
     def read(self, images: Sequence[Image]) -> list[tuple[TextLine, ...]]:
+        """The given lines, for every bright image."""
         lines = tuple(
             TextLine(text, 0.99, (0.1, 0.1 * i, 0.9, 0.1 * i + 0.05))
             for i, text in enumerate(self._lines)
@@ -98,7 +101,7 @@ def legible(line: TextLine) -> bool:
 def reading_order(lines: Sequence[TextLine]) -> tuple[TextLine, ...]:
     """From the top down, and from the left where lines stand beside each other."""
     rows: list[list[TextLine]] = []
-    for line in sorted(lines, key=lambda l: (l.box[1] + l.box[3]) / 2):
+    for line in sorted(lines, key=lambda line: line.box[1] + line.box[3]):
         middle, height = (line.box[1] + line.box[3]) / 2, line.box[3] - line.box[1]
         if rows:
             last = rows[-1][-1]
@@ -109,7 +112,7 @@ def reading_order(lines: Sequence[TextLine]) -> tuple[TextLine, ...]:
                 rows[-1].append(line)
                 continue
         rows.append([line])
-    return tuple(line for row in rows for line in sorted(row, key=lambda l: l.box[0]))
+    return tuple(line for row in rows for line in sorted(row, key=lambda line: line.box[0]))
 
 
 def as_text(lines: Sequence[TextLine]) -> str:

@@ -22,9 +22,11 @@ from perception.records import SAMPLE_RATE, Audio
 LONGEST = 30.0  # seconds, the model's window
 FRAMES_PER_SECOND = 100  # of its log-mel features
 # Whisper was trained on windows padded to 30 s, and its encoder costs the same for a word as for
-# 30 s. Padded by 10 s it is three times cheaper and no less exact; by less, it repeats itself more.
+# 30 s. Padded by 10 s it is three times cheaper, and where its confidence stays below `SURE` the
+# full window is tried as well. Padded by less it repeats itself: good enough for partials.
 PAD = 10.0
 PARTIAL_PAD = 4.0
+SURE = 0.85
 LONGEST_TEXT = 224  # tokens, half the decoder's context
 
 
@@ -66,10 +68,20 @@ class Gates:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    text: str
+    language: str
+    score: float  # mean log probability of its tokens
+    no_speech: float
+
+
 class Recognizer(Protocol):
     """Blocking. `partial` trades some accuracy for an answer several times sooner."""
 
-    def recognize(self, utterances: Sequence[Audio], partial: bool = False) -> list[Transcript]: ...
+    def recognize(self, utterances: Sequence[Audio], partial: bool = False) -> list[Transcript]:
+        """What was said in each utterance."""
+        ...
 
 
 class WhisperRecognizer:
@@ -118,7 +130,7 @@ class WhisperRecognizer:
         self._lock = threading.Lock()
 
     def recognize(self, utterances: Sequence[Audio], partial: bool = False) -> list[Transcript]:
-        """Each utterance's transcript, gated. Utterances of like length are encoded together.
+        """Each utterance's transcript, gated.
 
         Raises:
             AudioTooLong: an utterance is longer than the model's 30 s.
@@ -132,7 +144,23 @@ class WhisperRecognizer:
         seconds = len(audio) / SAMPLE_RATE
         if seconds < 0.1 or not np.any(audio):
             return NOTHING
-        encoded = self._model.encode(self._features(audio, partial))
+        features = self._model.feature_extractor(audio)
+        heard = self._decode(features, PARTIAL_PAD if partial else PAD, partial)
+        if not partial and np.exp(heard.score) < SURE:
+            heard = max(heard, self._decode(features, LONGEST, partial), key=lambda h: h.score)
+        if not believable(heard.text, heard.score, heard.no_speech, self._gates):
+            return replace(NOTHING, language=heard.language)
+        whole = ((0.0, seconds, heard.text),)
+        return Transcript(heard.text, heard.language, float(np.exp(heard.score)), whole)
+
+    def _decode(self, features: Any, pad: float, partial: bool) -> _Decoded:
+        """What the model makes of log-mel features (mels x frames) padded by `pad` seconds."""
+        frames = min(features.shape[1], int(LONGEST * FRAMES_PER_SECOND))
+        wanted = min(int(LONGEST * FRAMES_PER_SECOND), frames + int(pad * FRAMES_PER_SECOND))
+        wanted -= wanted % 2  # the encoder halves it
+        frames = min(frames, wanted)
+        # Zeros, not the features of silence, are what the model saw in training.
+        encoded = self._model.encode(np.pad(features[:, :frames], ((0, 0), (0, wanted - frames))))
         language = self._language or self._detect(encoded)
         tokenizer = self._tokenizer(language)
         prompt = self._model.get_prompt(
@@ -146,23 +174,10 @@ class WhisperRecognizer:
             return_no_speech_prob=True,
             suppress_blank=True,
             suppress_tokens=[-1],
-            max_length=len(prompt) + min(LONGEST_TEXT, 12 + int(seconds * 10)),
+            max_length=len(prompt) + min(LONGEST_TEXT, 12 + frames // 10),
         )[0]
         text = tokenizer.decode(result.sequences_ids[0]).strip()
-        score = float(result.scores[0])
-        if not believable(text, score, float(result.no_speech_prob), self._gates):
-            return replace(NOTHING, language=language)
-        return Transcript(text, language, float(np.exp(score)), ((0.0, seconds, text),))
-
-    def _features(self, audio: Audio, partial: bool) -> Any:
-        """Log-mel features, mels x frames; zeros after the end, as the model was trained."""
-        features = self._model.feature_extractor(audio)
-        longest = int(LONGEST * FRAMES_PER_SECOND)
-        pad = PARTIAL_PAD if partial else PAD
-        wanted = min(longest, features.shape[1] + int(pad * FRAMES_PER_SECOND))
-        wanted -= wanted % 2  # the encoder halves it
-        features = features[:, :wanted]
-        return np.pad(features, ((0, 0), (0, wanted - features.shape[1])))
+        return _Decoded(text, language, float(result.scores[0]), float(result.no_speech_prob))
 
     def _detect(self, encoded: Any) -> str:
         token, probability = self._model.model.detect_language(encoded)[0][0]
@@ -186,7 +201,10 @@ def believable(text: str, logprob: float, no_speech: float, gates: Gates) -> boo
     """Whether a transcript is speech rather than something made up on noise.
 
     Args:
-        logprob: mean log probability of its tokens. no_speech: probability of no speech, [0, 1].
+        text: the transcript.
+        logprob: mean log probability of its tokens.
+        no_speech: probability of no speech, [0, 1].
+        gates: the thresholds.
     """
     words = re.findall(r"\w+", text.lower())
     if not words:
@@ -229,6 +247,7 @@ class ScriptedRecognizer:
         self._script = script or {}
 
     def recognize(self, utterances: Sequence[Audio], partial: bool = False) -> list[Transcript]:
+        """What was said in each utterance."""
         return [self._one(audio) for audio in utterances]
 
     def _one(self, audio: Audio) -> Transcript:

@@ -54,6 +54,7 @@ class Observation:
 
     @property
     def id(self) -> str:
+        """Deterministic; see `observation_id`."""
         return observation_id(
             self.stream_id, self.kind, self.start, self.text, self.speaker, self.ref
         )
@@ -71,6 +72,7 @@ class Moment:
 
     @property
     def id(self) -> str:
+        """Deterministic; see `moment_id`."""
         return moment_id(self.stream_id, self.start)
 
     @property
@@ -90,10 +92,12 @@ class Stream:
 
 
 def milliseconds(seconds: float) -> int:
+    """Seconds as whole milliseconds, the grain of ids."""
     return round(seconds * 1000)
 
 
 def moment_id(stream_id: str, start: float) -> str:
+    """A moment's id: its stream and where it starts."""
     return f"{stream_id}:{milliseconds(start):010d}"
 
 

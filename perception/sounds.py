@@ -27,7 +27,9 @@ class SoundSpan:
 class Listener(Protocol):
     """Blocking."""
 
-    def listen(self, windows: Sequence[Audio]) -> list[tuple[SoundSpan, ...]]: ...
+    def listen(self, windows: Sequence[Audio]) -> list[tuple[SoundSpan, ...]]:
+        """The spans heard in each window of audio."""
+        ...
 
 
 class OmniListener:
@@ -40,6 +42,7 @@ class OmniListener:
         self._threshold, self._shortest = threshold, shortest
 
     def listen(self, windows: Sequence[Audio]) -> list[tuple[SoundSpan, ...]]:
+        """The spans heard in each window of audio."""
         return [self._one(audio) for audio in windows]
 
     def _one(self, audio: Audio) -> tuple[SoundSpan, ...]:
@@ -67,6 +70,7 @@ class SilentListener:
         self._spans = tuple(spans)
 
     def listen(self, windows: Sequence[Audio]) -> list[tuple[SoundSpan, ...]]:
+        """The spans heard in each window of audio."""
         return [self._spans if np.any(audio) else () for audio in windows]
 
 

@@ -28,6 +28,7 @@ class AudioChunk:
 
     @property
     def end(self) -> float:
+        """When the samples end."""
         return self.start + len(self.samples) / SAMPLE_RATE
 
 
@@ -42,7 +43,10 @@ class Frame:
 class Source(Protocol):
     """Audio and frames of one stream, in the order of stream time."""
 
-    seconds: float | None  # in all, where known
+    @property
+    def seconds(self) -> float | None:
+        """In all, where known."""
+        ...
 
     def __aiter__(self) -> AsyncIterator[AudioChunk | Frame]: ...
 
@@ -65,14 +69,17 @@ class RecordingSource:
 
     @property
     def seconds(self) -> float | None:
+        """Its length, where the container says."""
         return self.probe.seconds
 
     @property
     def has_audio(self) -> bool:
+        """Whether it has a sound track that decodes."""
         return self.probe.has_audio
 
     @property
     def has_video(self) -> bool:
+        """Whether it has a video track that decodes."""
         return self.probe.has_video
 
     async def __aiter__(self) -> AsyncIterator[AudioChunk | Frame]:

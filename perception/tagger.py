@@ -19,23 +19,28 @@ import models
 from perception.records import Image, Tag
 
 SIDE = 224  # px, the network's input
+MEAN, SCALE = np.float32(127), np.float32(128)  # of its input values
 LABELS = 1000
 LABEL_FLOOR = 0.05  # tags below these are not worth their bytes
 CATEGORY_FLOOR = 0.15
-LABEL_SAID = 0.35  # tags below these are kept, but not put into words
-CATEGORY_SAID = 0.4
+LABEL_SAID = 0.4  # tags below these are kept, but not put into words
+CATEGORY_SAID = 0.42
 MOST_SAID = 5
+SURE_ONCE = 0.9  # what one view or one look is worth, when others do not see the same
+UNSURE = "a scene in which nothing is recognised for sure"
 UNSAID = frozenset({"animal"})  # implied by its parts; only searched for
 
 
 class Tagger(Protocol):
     """Blocking."""
 
-    def tag(self, images: Sequence[Image]) -> list[tuple[Tag, ...]]: ...
+    def tag(self, images: Sequence[Image]) -> list[tuple[Tag, ...]]:
+        """The tags of each image (uint8 RGB), the most probable first."""
+        ...
 
 
 class EfficientNetTagger:
-    """EfficientNet-Lite0 on torch. Sees the whole frame and its middle square, and averages.
+    """EfficientNet-Lite0 on torch. Sees the whole frame and a square at either end of it.
 
     Args:
         cpu_threads: cores of each call. torch knows one such number for the whole process.
@@ -51,7 +56,7 @@ class EfficientNetTagger:
         network: Any = EfficientNet.from_name("efficientnet-lite0")
         weights = torch.load(models.locate("efficientnet-lite0"), weights_only=True)
         network.load_state_dict(weights)
-        self._network = network.eval().to(device).to(memory_format=torch.channels_last)
+        self._network = network.eval().to(device)
 
     def tag(self, images: Sequence[Image]) -> list[tuple[Tag, ...]]:
         """Labels and categories above their floors, the most probable first."""
@@ -61,25 +66,30 @@ class EfficientNetTagger:
         with self._torch.inference_mode():
             inputs = self._torch.from_numpy(batch).permute(0, 3, 1, 2).to(self._device)
             outputs = self._torch.softmax(self._network(inputs), dim=1).cpu().numpy()
-        return [tags(pair.mean(axis=0)) for pair in outputs.reshape(len(images), -1, LABELS)]
+        return [tags(seen) for seen in outputs.reshape(len(images), -1, LABELS)]
 
 
 class BrightnessTagger:
     """The fake: "bright" or "dark", by the mean of the image."""
 
     def tag(self, images: Sequence[Image]) -> list[tuple[Tag, ...]]:
+        """The tags of each image (uint8 RGB), the most probable first."""
         return [(Tag("bright" if image.mean() > 127 else "dark", 0.9),) for image in images]
 
 
 def tags(probabilities: npt.NDArray[np.float32]) -> tuple[Tag, ...]:
-    """Labels and summed categories of one frame. `probabilities`: 1000, summing to 1."""
+    """Labels of one frame by its mean view, and summed categories by its mean or surest view.
+
+    Args:
+        probabilities: views x 1000, each view summing to 1.
+    """
     labels, categories = vocabulary()
+    single = probabilities.mean(axis=0)
     found = [
-        Tag(labels[i], round(float(probabilities[i]), 3))
-        for i in np.flatnonzero(probabilities >= LABEL_FLOOR)
+        Tag(labels[i], round(float(single[i]), 3)) for i in np.flatnonzero(single >= LABEL_FLOOR)
     ]
     for name, members in categories.items():
-        total = min(1.0, float(probabilities[members].sum()))
+        total = min(1.0, float(_over_views(probabilities[:, members].sum(axis=1))))
         if total >= CATEGORY_FLOOR:
             found.append(Tag(name, round(total, 3)))
     merged: dict[str, float] = {}
@@ -96,7 +106,7 @@ def together(looks: Sequence[Sequence[Tag]]) -> tuple[Tag, ...]:
         for tag in look:
             seen.setdefault(tag.label, []).append(tag.probability)
     scores = {
-        label: round(max(sum(values) / len(looks), 0.8 * max(values)), 3)
+        label: round(max(sum(values) / len(looks), SURE_ONCE * max(values)), 3)
         for label, values in seen.items()
     }
     ranked = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
@@ -104,7 +114,7 @@ def together(looks: Sequence[Sequence[Tag]]) -> tuple[Tag, ...]:
 
 
 def in_words(found: Sequence[Tag], faces: int | None) -> str:
-    """A short English line of the surest tags and the faces; empty when nothing is sure."""
+    """A short English line of the surest tags and the faces."""
     _, categories = vocabulary()
     said = [
         tag.label
@@ -114,7 +124,7 @@ def in_words(found: Sequence[Tag], faces: int | None) -> str:
     ][:MOST_SAID]
     if faces:
         said.append("1 person, face seen" if faces == 1 else f"{faces} people, faces seen")
-    return ", ".join(said)
+    return ", ".join(said) or UNSURE
 
 
 @lru_cache(maxsize=1)
@@ -130,14 +140,15 @@ def vocabulary() -> tuple[tuple[str, ...], Mapping[str, npt.NDArray[np.intp]]]:
     return tuple(row[1] for row in rows), categories
 
 
+def _over_views(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    mean, surest = probabilities.mean(axis=0), probabilities.max(axis=0)
+    return np.asarray(np.maximum(mean, SURE_ONCE * surest), np.float32)
+
+
 def _views(image: Image) -> list[npt.NDArray[np.float32]]:
-    """The whole frame and its middle square, 224 x 224 x 3, scaled as the network was trained."""
-    height, width = image.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    middle = image[top : top + side, left : left + side]
+    """The whole frame and the square at either end, 224 x 224 x 3, scaled as in training."""
+    side = min(image.shape[:2])
     return [
-        (cv2.resize(view, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) - 127)
-        / 128
-        for view in (image, middle)
+        np.asarray((cv2.resize(view, (SIDE, SIDE), interpolation=cv2.INTER_AREA) - MEAN) / SCALE)
+        for view in (image, image[:side, :side], image[-side:, -side:])
     ]

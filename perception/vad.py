@@ -40,6 +40,7 @@ class SileroDetector:
         self._context = np.zeros(CONTEXT, np.float32)
 
     def probabilities(self, windows: Audio) -> npt.NDArray[np.float32]:
+        """Speech probability of each window; `windows` is N x 512, following on the last."""
         before = np.concatenate([self._context[None], windows[:-1, -CONTEXT:]])
         joined = np.concatenate([before, windows], axis=1)
         output, self._h, self._c = self._session.run(
@@ -56,8 +57,9 @@ class LoudnessDetector:
         self._level = level
 
     def probabilities(self, windows: Audio) -> npt.NDArray[np.float32]:
+        """Speech probability of each window; `windows` is N x 512, following on the last."""
         loud = np.sqrt(np.mean(np.square(windows), axis=1)) > self._level
-        return loud.astype(np.float32)
+        return np.asarray(loud, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,13 @@ class VoiceSettings:
     shortest: float = 0.16  # less voice than this is a click or a cough
     longest: float = 30.0  # what the recogniser takes at once
     split_within: float = 10.0  # a longer one is split at the quietest point of its last seconds
-    lead: float = 0.3  # audio kept before the first voice, and after the last
+    lead: float = 0.5  # audio kept before the first voice: soft consonants are not voice yet
+    tail: float = 0.3  # and after the last
     onset: float = 0.1  # this much voice before "the voice started" is said
+    # In conversation: after so much silence what was said is given as a `Pause`, and whoever finds
+    # it finished may end it with `Endpointer.end` after so much. 0: neither.
+    pause: float = 0.0
+    finished: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,17 @@ class Utterance:
     decided: float  # stream time at which the end was known
 
 
-VoiceEvent = Onset | Released | Utterance
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Silence after speech from `start` to `end`, which may go on. `samples` are what the
+    utterance would hold if it ended here."""
+
+    start: float
+    end: float
+    samples: Audio
+
+
+VoiceEvent = Onset | Released | Utterance | Pause
 
 
 class Endpointer:
@@ -116,9 +133,15 @@ class Endpointer:
         self._last_voice = 0
         self._voiced = 0
         self._announced = False
+        self._begins = 0.0
+
+    def begin(self, time: float) -> None:
+        """The first sample fed is that of stream time `time`, not 0."""
+        self._begins = time
 
     @property
     def speaking(self) -> bool:
+        """Whether somebody is speaking now."""
         return self._announced
 
     def feed(self, samples: Audio) -> list[VoiceEvent]:
@@ -138,6 +161,15 @@ class Endpointer:
     def flush(self) -> list[VoiceEvent]:
         """What is left at the end of the stream."""
         if self._start is None:
+            return []
+        return list(self._finish(self._last_voice))
+
+    def end(self) -> list[VoiceEvent]:
+        """Ends the utterance if it has been silent for `finished`: it was a whole sentence."""
+        silent = self._window - self._last_voice
+        if self._start is None or not self._announced or not self._settings.finished:
+            return []
+        if silent < _windows(self._settings.finished):
             return []
         return list(self._finish(self._last_voice))
 
@@ -162,9 +194,13 @@ class Endpointer:
             self._voiced += 1
         if not self._announced and self._voiced >= _windows(settings.onset):
             self._announced = True
-            yield Onset(self._start * WINDOW_SECONDS)
-        if self._window - self._last_voice >= _windows(settings.silence):
+            yield Onset(self._seconds(self._start))
+        silent = self._window - self._last_voice
+        if silent >= _windows(settings.silence):
             yield from self._finish(self._last_voice)
+        elif settings.pause and self._announced and silent == _windows(settings.pause):
+            said = self._utterance(self._last_voice, self._last_voice + _windows(settings.tail))
+            yield Pause(said.start, said.end, said.samples)
         elif self._window - self._first_kept >= _windows(settings.longest):
             yield from self._split()
 
@@ -173,10 +209,10 @@ class Endpointer:
         assert self._start is not None
         if self._voiced >= _windows(settings.shortest):
             if not self._announced:
-                yield Onset(self._start * WINDOW_SECONDS)
-            yield self._utterance(end, end + _windows(settings.lead))
+                yield Onset(self._seconds(self._start))
+            yield self._utterance(end, end + _windows(settings.tail))
         elif self._announced:
-            yield Released(self._window * WINDOW_SECONDS)
+            yield Released(self._seconds(self._window))
         self._start, self._announced = None, False
         self._forget(_windows(settings.lead))
 
@@ -188,24 +224,28 @@ class Endpointer:
         quietest = len(self._levels) - within + int(np.argmin(tail))
         cut = self._first_kept + quietest
         if not self._announced:
-            yield Onset((self._start or 0) * WINDOW_SECONDS)
+            yield Onset(self._seconds(self._start or 0))
         yield self._utterance(cut, cut)
         self._kept, self._levels = self._kept[quietest:], self._levels[quietest:]
         self._first_kept = self._start = cut
         self._last_voice = max(self._last_voice, cut)
         self._voiced = sum(level >= self._settings.threshold for level in self._levels)
         self._announced = True
-        yield Onset(cut * WINDOW_SECONDS)
+        yield Onset(self._seconds(cut))
 
     def _utterance(self, end: int, keep_to: int) -> Utterance:
         assert self._start is not None
         samples = np.concatenate(self._kept[: max(1, keep_to - self._first_kept)])
         return Utterance(
-            round(self._start * WINDOW_SECONDS, 3),
-            round(end * WINDOW_SECONDS, 3),
+            self._seconds(self._start),
+            self._seconds(end),
             samples,
-            round(self._window * WINDOW_SECONDS, 3),
+            self._seconds(self._window),
         )
+
+    def _seconds(self, windows: int) -> float:
+        """Stream time of the beginning of a window."""
+        return round(self._begins + windows * WINDOW_SECONDS, 3)
 
     def _forget(self, keep: int) -> None:
         """Drops all but the last `keep` windows."""

@@ -34,6 +34,8 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
+    """What the words of a question say about its answer."""
+
     text: str
     asked: Asked
     terms: tuple[Term, ...]
@@ -48,37 +50,36 @@ class Analysis:
 
 
 # In order: the first that matches says what is asked.
-_ASKED: tuple[tuple[Asked, re.Pattern[str]], ...] = tuple(
-    (asked, re.compile(pattern, re.I))
-    for asked, pattern in (
-        ("count", r"\bhow many times\b|\bhow often\b"),
-        ("elapsed", r"\bhow long ago\b|\bhow long has it been since\b|\bhow many (?:minutes|hours|seconds) ago\b"),
-        ("moment", r"\bhow many (?:minutes|seconds|hours) (?:in|into)\b|\bhow (?:far|long) (?:in|into)\b|\bat (?:what|which) (?:point|minute|moment)\b"),
-        ("moment", r"\b(?:when|what time|at what time)\b[^?]*\b(?:did|was|were|have|has|had)\b[^?]*\b(?:mention|said|say|talk|talked|speak|spoke|ask|asked|see|seen|saw|show|shown|appear|appeared|hear|heard|announce|announced|told|tell|bring up|come up|came up|discuss|discussed|mentioned)\b"),
-        ("sight", r"^(?:(?:have|did|do|can|could) you (?:ever |also |happen to |just )?(?:see|seen|spot|spotted|notice|noticed|saw)\b(?! (?:what|where|who|when|how|why)))"),
-        ("sight", r"^(?:was|were|is|are|has|have)(?:n't)? there (?:ever |been )?(?:an?|any|some)?\b[^?]*\b(?:visible|in (?:the )?(?:picture|video|view|frame|image|room|scene|background)|on camera|on screen|to be seen)\b"),
-        ("sight", r"^(?:was|were|is|are)(?:n't)? there (?:an?|any|some)\b"),
-        ("sight", r"\b(?:appear(?:ed)?|shown?|visible|seen)\b[^?]*\b(?:in the (?:picture|video|recording|stream)|on camera)\b"),
-        ("screen", r"\bwhat (?:did|does|do|was|is|were) (?:\w+ ){0,4}(?:screen|slide|sign|notice|poster|note|whiteboard|board|label|page|text|banner|message|document)\b[^?]*(?:say|said|read|show|written|about)?|\bwhat (?:text )?(?:was|is|were|did) [^?]*\b(?:on|in) the (?:screen|slide|sign|notice|poster|whiteboard|board|message)\b|\bread (?:me )?the\b"),
-        ("summary", r"\bwhat (?:happened|has happened|did i miss|was going on|went on|'s been going on|have i missed)\b|\bsummari[sz]e\b|\bsummary\b|\brecap\b|\bgive me an overview\b"),
-        ("report", r"\bwhat (?:did|has|have|does|else did) (?:\w+ ){1,3}(?:say|said|tell|told|mention|mentioned|announce|talk about|ask)\b|\bwhat was (?:said|mentioned|discussed)\b|\btell me about\b|\bwhat do you know about\b"),
-        ("colour", r"\b(?:what|which) colou?r|\bcolou?r (?:is|was|are|of)\b"),
-        ("money", r"\bhow much (?:\w+ ){0,6}(?:cost|costs|pay|paid|spend|spent|charge|charged|owe|price|worth|rent|earn|money)\b|\bhow much (?:is|was|are|were) (?!left)|\b(?:what|which) (?:is|was|are|were)? ?(?:the )?(?:\w+ ){0,2}(?:price|cost|fee|rent|salary|budget)\b|\bhow expensive\b"),
-        ("number", r"\bhow (?:many|much|old|tall|far|long|big|heavy|wide|large|high|deep|fast)\b"),
-        ("day", r"\b(?:what|which) (?:day|date|weekday)\b|\bon (?:what|which) (?:day|date)\b|\bwhat's the date\b"),
-        ("time", r"\b(?:what|which) (?:time|hour)\b|\bat what time\b|\bwhat's the time of\b|\bhow (?:early|late)\b"),
-        ("when", r"\bwhen\b|\b(?:what|which) (?:week|month|year)\b"),
-        ("place", r"\bwhere(?:'s|'re|abouts)?\b|\b(?:what|which) (?:room|place|floor|building|hall|street|city|town|country|shelf|drawer|box|gate|platform|office|address|level|restaurant|hotel|cafe|shop|cupboard|pocket|bag)\b"),
-        ("person", r"\bwho(?:'s|m|se)?\b|\b(?:what|which) (?:is|was|are|were)? ?(?:the )?(?:\w+(?:'s)? ){0,3}names?\b|\bname of\b|\bwhat(?:'s| is| was| are) [^?]* (?:called|named)\b|\b(?:which|what) (?:person|man|woman|colleague|doctor|teacher|student)\b|\bby name\b"),
-        ("reason", r"\bwhy\b|\bwhat(?:'s| is| was) the reason\b|\bhow come\b|\bwhat for\b"),
-        ("code", r"\b(?:what|which)\b[^?]*\b(?:code|pin|combination|number|extension)\b"),
-        ("thing", r"\b(?:what|which)\b"),
-        ("yesno", r"^(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|am|isn't|aren't|wasn't|weren't|didn't|doesn't|don't|hasn't|haven't)\b"),
-    )
+_PATTERNS: tuple[tuple[Asked, str], ...] = (
+    ("count", r"\bhow many times\b|\bhow often\b"),
+    ("elapsed", r"\bhow long ago\b|\bhow long has it been since\b|\bhow many (?:minutes|hours|seconds) ago\b"),
+    ("moment", r"\bhow many (?:minutes|seconds|hours) (?:in|into)\b|\bhow (?:far|long) (?:in|into)\b|\bat (?:what|which) (?:point|minute|moment)\b"),
+    ("moment", r"\b(?:when|what time|at what time)\b[^?]*\b(?:did|was|were|have|has|had)\b[^?]*\b(?:mention|said|say|talk|talked|speak|spoke|ask|asked|see|seen|saw|show|shown|appear|appeared|hear|heard|announce|announced|told|tell|bring up|come up|came up|discuss|discussed|mentioned)\b"),
+    ("sight", r"^(?:(?:have|did|do|can|could) you (?:ever |also |happen to |just )?(?:see|seen|spot|spotted|notice|noticed|saw)\b(?! (?:what|where|who|when|how|why)))"),
+    ("sight", r"^(?:was|were|is|are|has|have)(?:n't)? there (?:ever |been )?(?:an?|any|some)?\b[^?]*\b(?:visible|in (?:the )?(?:picture|video|view|frame|image|room|scene|background)|on camera|on screen|to be seen)\b"),
+    ("sight", r"^(?:was|were|is|are)(?:n't)? there (?:an?|any|some)\b"),
+    ("sight", r"^(?:did|was|were|is|are|has|have)\b(?! you| i\b| we\b)[^?]*\b(?:appear(?:ed)?|visible|on camera|in (?:the )?(?:picture|view|frame|video))\b|\b(?:shown?|seen)\b[^?]*\b(?:in the (?:picture|video|recording|stream)|on camera)\b"),
+    ("screen", r"\bwhat (?:did|does|do|was|is|were) (?:\w+ ){0,4}(?:screen|slide|sign|notice|poster|note|whiteboard|board|label|page|text|banner|message|document)\b[^?]*(?:say|said|read|show|written|about)?|\bwhat (?:text )?(?:was|is|were|did) [^?]*\b(?:on|in) the (?:screen|slide|sign|notice|poster|whiteboard|board|message)\b|\bread (?:me )?the\b"),
+    ("summary", r"\bwhat (?:happened|has happened|did i miss|was going on|went on|'s been going on|have i missed)\b|\bsummari[sz]e\b|\bsummary\b|\brecap\b|\bgive me an overview\b"),
+    ("report", r"\bwhat (?:did|has|have|does|else did) (?:\w+ ){1,3}(?:say|said|tell|told|mention|mentioned|announce|talk about|ask)\b|\bwhat was (?:said|mentioned|discussed)\b|\btell me about\b|\bwhat do you know about\b"),
+    ("colour", r"\b(?:what|which) colou?r|\bcolou?r (?:is|was|are|of)\b"),
+    ("money", r"\bhow much (?:\w+ ){0,6}(?:cost|costs|pay|paid|spend|spent|charge|charged|owe|price|worth|rent|earn|money)\b|\bhow much (?:is|was|are|were) (?!left)|\b(?:what|which) (?:is|was|are|were)? ?(?:the )?(?:\w+ ){0,2}(?:price|cost|fee|rent|salary|budget)\b|\bhow expensive\b"),
+    ("number", r"\bhow (?:many|much|old|tall|far|long|big|heavy|wide|large|high|deep|fast)\b"),
+    ("day", r"\b(?:what|which) (?:day|date|weekday)\b|\bon (?:what|which) (?:day|date)\b|\bwhat's the date\b"),
+    ("time", r"\b(?:what|which) (?:time|hour)\b|\bat what time\b|\bwhat's the time of\b|\bhow (?:early|late)\b"),
+    ("when", r"\bwhen\b|\b(?:what|which) (?:week|month|year)\b"),
+    ("place", r"\bwhere(?:'s|'re|abouts)?\b|\b(?:what|which) (?:room|place|floor|building|hall|street|city|town|country|shelf|drawer|box|gate|platform|office|address|level|restaurant|hotel|cafe|shop|cupboard|pocket|bag)\b"),
+    ("person", r"\bwho(?:'s|m|se)?\b|\b(?:what|which) (?:is|was|are|were)? ?(?:the )?(?:\w+(?:'s)? ){0,3}names?\b|\bname of\b|\bwhat(?:'s| is| was| are) [^?]* (?:called|named)\b|\b(?:which|what) (?:person|man|woman|colleague|doctor|teacher|student)\b|\bby name\b"),
+    ("reason", r"\bwhy\b|\bwhat(?:'s| is| was) the reason\b|\bhow come\b|\bwhat for\b"),
+    ("code", r"\b(?:what|which)\b[^?]*\b(?:code|pin|combination|number|extension)\b"),
+    ("thing", r"\b(?:what|which)\b"),
+    ("yesno", r"^(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|am|isn't|aren't|wasn't|weren't|didn't|doesn't|don't|hasn't|haven't)\b"),
 )  # fmt: skip
+_ASKED = tuple((asked, re.compile(pattern, re.I)) for asked, pattern in _PATTERNS)
 
 _SCREEN_WORDS = re.compile(
-    r"\b(?:notice|sign|slide|screen|poster|message|whiteboard|board|banner|instructions?|text|prompt|said to you|written|words?)\b", re.I
+    r"\b(?:notice|sign|slide|screen|poster|message|whiteboard|board|banner|instructions?|text|prompt|said to you|written|words?)\b",
+    re.I,
 )
 _CUE = re.compile(
     r"\b(?:what|which) (?:day|date|time|hour|colou?r|weekday|point|minute|moment|week|month|year|place|person|kind of|type of|sort of)\b|"
@@ -92,12 +93,16 @@ _CUE_NOUN = re.compile(
 )
 _REFERENCE = re.compile(
     r"\b(?:at first|originally|initially|in the beginning|to begin with|to start with|first of all|previously|earlier|"
-    r"before (?:it|they|that|he|she|i|we|you)\b.*|before (?:that|then|this|now)|used to (?:be)?|these days|(?:come|came|comes|brought|bring) up|at the moment|right now|"
-    r"at present|by the way|in the (?:video|recording|stream|picture|image|frame|background|scene)|on camera|so far|at all)\b",
+    r"before (?:it|they|that|he|she|i|we|you)\b.*|before (?:that|then|this|now)|used? to(?: be)?|these days|(?:come|came|comes|brought|bring) up|at the moment|right now|"
+    r"at present|by the way|in the (?:video|recording|stream|picture|image|frame|background|scene)|on camera|so far|at all|at any (?:point|time))\b",
     re.I,
 )
-_SAY_VERBS = frozenset("say tell mention talk speak ask hear announce discuss see show notice appear bring watch know remember look".split())
-_LIGHT_VERBS = frozenset("be do have make go get take come put leave keep say tell mention see use let need want call give happen hold hide lie set store place move find lose sit stand".split())
+_SAY_VERBS = frozenset(
+    "say tell mention talk speak ask hear announce discuss see show notice appear bring watch know remember look".split()
+)
+_LIGHT_VERBS = frozenset(
+    "be do have make go get take come put leave keep say tell mention see use let need want call give happen hold hide lie set store place move find lose sit stand".split()
+)
 _VAGUE_NOUNS = frozenset(
     "time times day date place inside outside middle front end beginning part one ones minute minutes "
     "second seconds hour hours moment point thing stuff way morning afternoon evening night today yesterday "
@@ -140,6 +145,8 @@ def _terms(body: str, asked: Asked, speaker: str | None) -> tuple[Term, ...]:
             continue
         if speaker and word.written == speaker:
             continue
+        if role == "noun" and asked in ("thing", "reason") and _subject(body, word):
+            role = "proper"  # a name in lower case, or as good as one: its verb decides
         required = role != "verb"
         if asked == "yesno" and (word.lower in WEEKDAYS or role in ("number", "colour")):
             required = False  # that is what is asked about
@@ -147,15 +154,28 @@ def _terms(body: str, asked: Asked, speaker: str | None) -> tuple[Term, ...]:
     return tuple(_with_verb(found, asked))
 
 
+def _subject(body: str, word: Word) -> bool:
+    """Does it stand bare after the auxiliary: "why did NAME leave"?"""
+    before = body[: word.start].rstrip().lower()
+    return before.endswith((" did", " does", " has", " have"))
+
+
 def _with_verb(found: list[Term], asked: Asked) -> list[Term]:
     """With nothing but names to go by, the verb says what the question is about."""
     if any(t.required and t.role not in ("proper", "colour") for t in found):
         return found
-    if asked in ("report", "summary", "screen", "sight", "yesno") and any(t.required for t in found):
+    if asked in ("report", "summary", "screen", "sight", "yesno") and any(
+        t.required for t in found
+    ):
         return found
-    light = _LIGHT_VERBS if any(t.required for t in found) and asked == "place" else frozenset({"be", "do", "have"})
+    light = (
+        _LIGHT_VERBS
+        if any(t.required for t in found) and asked == "place"
+        else frozenset({"be", "do", "have"})
+    )
     return [
-        Term(t.word, t.stem, t.role, t.required or (t.role == "verb" and t.stem not in light)) for t in found
+        Term(t.word, t.stem, t.role, t.required or (t.role == "verb" and t.stem not in light))
+        for t in found
     ]
 
 
@@ -173,7 +193,9 @@ def _role(word: Word, index: int, listed: list[Word]) -> TermRole:
     before = listed[index - 1].lower if index else ""
     after = listed[index + 1].lower if index + 1 < len(listed) else ""
     if stem(low) in VERBS and before not in _DETERMINERS and not before.endswith("'s"):
-        nominal = low in _NOUN_TOO and (after in _BE or before not in _PRONOUNS and after in STOP and before not in STOP)
+        nominal = low in _NOUN_TOO and (
+            after in _BE or before not in _PRONOUNS and after in STOP and before not in STOP
+        )
         if not nominal:
             return "verb"
     if low.endswith("ly") and len(low) > 4:
@@ -181,7 +203,9 @@ def _role(word: Word, index: int, listed: list[Word]) -> TermRole:
     return "noun"
 
 
-_DETERMINERS = frozenset("the a an my your his her our their its this that any some no project".split())
+_DETERMINERS = frozenset(
+    "the a an my your his her our their its this that any some no project".split()
+)
 _PRONOUNS = frozenset("i you he she we they did does do to will would should could can".split())
 _BE = frozenset("is was are were be".split())
 _NOUN_TOO = frozenset(
@@ -191,17 +215,24 @@ _NOUN_TOO = frozenset(
 
 
 def _speaker(text: str) -> str | None:
-    match = re.search(r"\b(?:did|has|have|does) (?:Dr\.? |Mr\.? |Mrs\.? |Ms\.? )?([A-Z][\w'-]+) (?:just )?(?:say|said|tell|told|mention|announce|ask|talk)", text)
+    match = re.search(
+        r"\b(?:did|has|have|does) (?:Dr\.? |Mr\.? |Mrs\.? |Ms\.? )?([A-Z][\w'-]+) (?:just )?(?:say|said|tell|told|mention|announce|ask|talk)",
+        text,
+    )
     return match.group(1) if match else None
 
 
-_DETERMINER = r"(?:(?:any|some|the inside of|inside of|inside)\s+)*(?P<article>(?:an?|the|my|one)\s+)?"
+_DETERMINER = (
+    r"(?:(?:any|some|the inside of|inside of|inside)\s+)*(?P<article>(?:an?|the|my|one)\s+)?"
+)
 _SEE = re.compile(
-    rf"^.*?\b(?:see|seen|spot|spotted|notice|noticed|saw|there)\b\s*(?:ever |been |also )?{_DETERMINER}(?P<what>.*)$", re.I
+    rf"^.*?\b(?:see|seen|spot|spotted|notice|noticed|saw|there)\b\s*(?:ever |been |also )?{_DETERMINER}(?P<what>.*)$",
+    re.I,
 )
 _APPEARS = re.compile(
     rf"^(?:did|do|does|was|were|is|are|has|have|had)\s+(?!you\b|there\b){_DETERMINER}(?P<what>.+?)\s+"
-    r"(?:(?:ever )?appear|(?:been )?(?:shown|visible|seen)|in the |on camera|on screen)", re.I
+    r"(?:(?:ever )?appear|(?:been )?(?:shown|visible|seen)|in the |on camera|on screen)",
+    re.I,
 )
 
 
@@ -210,5 +241,13 @@ def _looked_for(text: str) -> str:
     match = _APPEARS.match(text) or _SEE.match(text)
     phrase = match["what"].strip(" ?.!") if match else text
     article = match["article"] if match else None
-    phrase = re.sub(r"\s+(?:in the (?:video|picture|recording|stream|frame|background|scene)|on camera|anywhere|at all|today|earlier|visible|so far|around|recently|just now|there)\b.*$", "", phrase)
-    return f"a{'n' * (phrase[:1].lower() in 'aeio')} {phrase}" if article and phrase and not phrase.endswith("s") else phrase
+    phrase = re.sub(
+        r"\s+(?:in the (?:video|picture|recording|stream|frame|background|scene)|on camera|anywhere|at all|today|earlier|visible|so far|around|recently|just now|there)\b.*$",
+        "",
+        phrase,
+    )
+    return (
+        f"a{'n' * (phrase[:1].lower() in 'aeio')} {phrase}"
+        if article and phrase and not phrase.endswith("s")
+        else phrase
+    )

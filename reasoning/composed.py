@@ -12,15 +12,23 @@ from reasoning.prompt import fenced
 from reasoning.timeparse import clock, roughly
 
 NOTHING = "I don't have anything about that in memory."
-_SENSE = {"speech": "I heard", "screen_text": "the screen showed", "vision": "I saw", "sound": "I heard"}
+_UNSURE = re.compile(r"nothing is recogni[sz]ed|nothing recogni[sz]ed", re.I)
+_SENSE = {
+    "speech": "I heard",
+    "screen_text": "the screen showed",
+    "vision": "I saw",
+    "sound": "I heard",
+}
 
 
 def quote(passage: Passage) -> str:
+    """The memory in its own words, with its time."""
     seen = passage.main
     return f"At {clock(seen.start)} {_SENSE[seen.kind]}: {_quoted(passage.text, seen)}."
 
 
 def moment(passage: Passage) -> str:
+    """When it was, into the stream."""
     seen = passage.main
     return (
         f"At {clock(seen.start)}, {roughly(seen.start)} in, {_SENSE[seen.kind]}: "
@@ -29,6 +37,7 @@ def moment(passage: Passage) -> str:
 
 
 def elapsed(passage: Passage, now: datetime) -> str:
+    """How long ago it was."""
     seen = passage.main
     ago = roughly(max(0.0, (now - passage.at).total_seconds()))
     return (
@@ -38,6 +47,7 @@ def elapsed(passage: Passage, now: datetime) -> str:
 
 
 def count(found: Sequence[Passage]) -> str:
+    """How often, and when."""
     times = [clock(p.main.start) for p in found]
     if len(times) == 1:
         return f"Once, at {times[0]}."
@@ -47,6 +57,7 @@ def count(found: Sequence[Passage]) -> str:
 
 
 def sighting(asked_for: str, seen: Observation) -> str:
+    """Yes, it was seen; names it as it was asked for."""
     what = asked_for or "something like that"
     if seen.kind == "screen_text":
         return f"Yes, {what}: at {clock(seen.start)} the screen showed: {_quoted(seen.text, seen)}."
@@ -54,10 +65,12 @@ def sighting(asked_for: str, seen: Observation) -> str:
 
 
 def no_sighting(asked_for: str) -> str:
+    """It was not seen."""
     return f"I did not see {asked_for}." if asked_for else "I did not see that."
 
 
 def present(seen: Sequence[Observation]) -> str:
+    """What is seen now."""
     parts = []
     for observation in seen:
         if observation.kind == "screen_text":
@@ -66,10 +79,11 @@ def present(seen: Sequence[Observation]) -> str:
             things = labels(observation.text)[:3]
             if things:
                 parts.append("what looks like " + _listed([_article(t) for t in things], "and"))
-    return f"I see {_listed(parts, 'and')}." if parts else NOTHING
+    return f"I see {_listed(parts, 'and')}." if parts else "I am not sure what I see."
 
 
 def yes_or_no(agrees: bool, passage: Passage) -> str:
+    """Does the memory agree with what was supposed?"""
     said = quote(passage)
     return f"{'Yes' if agrees else 'No'}: {said[0].lower()}{said[1:]}"
 
@@ -80,7 +94,10 @@ def lines(found: Sequence[Passage]) -> str:
 
 
 def labels(text: str) -> list[str]:
-    return [part.strip() for part in re.split(r"[,;\n]", text) if part.strip()]
+    """What a picture was tagged with."""
+    text = re.sub(r",\s*faces? seen", "", text)  # said of the people named just before
+    found = [part.strip() for part in re.split(r"[,;\n]", text)]
+    return [part for part in found if part and not _UNSURE.search(part)]
 
 
 def _quoted(text: str, seen: Observation) -> str:

@@ -23,6 +23,7 @@ from reasoning.words import (
     Word,
     colours_of,
     sounds_like,
+    spaced,
     stem,
     synonymous,
     words,
@@ -81,6 +82,7 @@ class Passage:
 
 
 def source_of(hit: Hit) -> Source:
+    """A search hit as a source."""
     return Source(hit.observation, hit.wall_start, hit.moment_id, hit.keyframe, hit.similarity)
 
 
@@ -90,7 +92,11 @@ def is_instruction(text: str) -> bool:
 
 
 def sentences(text: str) -> list[str]:
-    parts = re.split(r"(?<=[.!?])(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<!\bSt\.)(?<!\bNo\.)\s+(?=[A-Z\"'])", text.strip())
+    """What was said, sentence by sentence; titles like "Dr." do not end one."""
+    parts = re.split(
+        r"(?<=[.!?])(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<!\bSt\.)(?<!\bNo\.)\s+(?=[A-Z\"'])",
+        text.strip(),
+    )
     return [s.strip() for s in parts if s.strip()]
 
 
@@ -103,15 +109,22 @@ def passages(source: Source, around: Sequence[Source]) -> list[Passage]:
     """Every passage the source is part of. `around`: neighbours in the same stream, in order of time."""
     seen = source.observation
     if seen.kind != "speech":
-        near = [s for s in around if s.observation.kind == seen.kind == "screen_text" and _overlap(s, source)]
+        near = [
+            s
+            for s in around
+            if s.observation.kind == seen.kind == "screen_text" and _overlap(s, source)
+        ]
         joined = sorted([source, *near], key=lambda s: s.observation.start)
-        found = [Passage(seen.text, (source,))]
+        found = [Passage(spaced(seen.text), (source,))]
         if near:
-            found.append(Passage("\n".join(s.observation.text for s in joined), (*near, source)))
+            text = "\n".join(spaced(s.observation.text) for s in joined)
+            found.append(Passage(text, (*near, source)))
         return found
     said = sentences(seen.text)
     found = [Passage(s, (source,)) for s in said]
-    found += [Passage(f"{a} {b}", (source,)) for a, b in zip(said, said[1:], strict=False) if goes_on(b)]
+    found += [
+        Passage(f"{a} {b}", (source,)) for a, b in zip(said, said[1:], strict=False) if goes_on(b)
+    ]
     if len(said) > 2 and goes_on(said[1]) and goes_on(said[2]):
         found.append(Passage(" ".join(said[:3]), (source,)))
     speech = [s for s in around if s.observation.kind == "speech" and s.observation != seen]
@@ -174,9 +187,9 @@ class Matcher:
         if has_form(asked):
             screen = passage.main.kind == "screen_text"
             return [v for v in values(asked, passage.text, screen=screen) if self._new(v)]
-        return [w.written for w in words(passage.text) if w.lower not in STOP and self._new(w.lower)] or (
-            [passage.text] if asked in ("count", "moment", "elapsed", "yesno", "screen") else []
-        )
+        return [
+            w.written for w in words(passage.text) if w.lower not in STOP and self._new(w.lower)
+        ] or ([passage.text] if asked in ("count", "moment", "elapsed", "yesno", "screen") else [])
 
     def exact(self, passage: Passage) -> int:
         """How many of the question's verbs the passage says itself."""
@@ -206,14 +219,18 @@ class Matcher:
             return 1.0
         if term.role == "number":
             return float(re.sub(r"\D", "", word.lower) == re.sub(r"\D", "", term.word) != "")
+        compound = len(base) > len(term.stem) >= 4 and (
+            base.endswith(term.stem)
+            or (len(base) >= len(term.stem) + 4 and base.startswith(term.stem))
+        )
+        if compound and (term.role == "noun" or (term.role == "proper" and len(term.stem) >= 5)):
+            return 0.8
         if term.role == "proper":
             return 0.8 if sounds_like(term.word, word.lower) else 0.0
         if synonymous(base, term.stem):
             return 0.9
         if term.role == "colour":
             return 0.0
-        if len(term.stem) >= 4 and len(base) > len(term.stem) and base.endswith(term.stem):
-            return 0.8
         if term.role == "noun" and len(term.stem) >= 6 and sounds_like(term.word, word.lower):
             return 0.7
         return 0.8 if word.lower not in STOP and self._near(term.word, word.lower) >= NEAR else 0.0
@@ -230,15 +247,19 @@ class Matcher:
 
     def _new(self, value: str) -> bool:
         content = [stem(w.lower) for w in words(value) if w.lower not in STOP]
-        return bool(content or words(value)) and not (content and all(c in self._asked for c in content))
+        return bool(content or words(value)) and not (
+            content and all(c in self._asked for c in content)
+        )
 
     def _asks_about(self, passage: Passage) -> bool:
         if self.analysis.about_screen:
             return True
         there = words(passage.text)
         nouns = [t for t in self.analysis.required if t.role != "verb"]
-        return bool(nouns) and self.analysis.asked in ("moment", "elapsed", "count", "report") and all(
-            self.holds(t, there) for t in nouns
+        return (
+            bool(nouns)
+            and self.analysis.asked in ("moment", "elapsed", "count", "report")
+            and all(self.holds(t, there) for t in nouns)
         )
 
     def _colour_left_out(self, term: Term, text: str) -> bool:

@@ -54,6 +54,12 @@ _RHETORICAL = re.compile(
     r"wasn't it|shall we|do you|are you|would you|no)\s*\?+$",
     re.I,
 )
+# A call or a lead-in before what is asked: "Luke back, where is ...", a name misheard.
+_LED_TO = re.compile(
+    r"^(?!who|what|where|when|which|why|how|whose)[^,?]{1,25},\s*"
+    r"(?=(?:who|what|where|when|which|why|how|whose|did|do|is|are|was|were|have|has|can|could)\b)",
+    re.I,
+)
 # Between people: an offer, a plan, a question about the other's wishes.
 _BETWEEN_PEOPLE = re.compile(
     r"^(?:(?:can|could|would|will) you (?:please )?(?!tell|remind|show|find|recall|summari|see|say|read|repeat|"
@@ -75,6 +81,8 @@ class Judgement:
 
 
 class Gate:
+    """`mode`: any question, only those that name the agent, or everything said (push-to-talk)."""
+
     def __init__(self, agent_name: str = "Lookback", mode: Mode = "any") -> None:
         self.mode = mode
         self._name = _name_pattern(agent_name)
@@ -122,9 +130,13 @@ def _judge_unnamed(text: str, asked: str) -> Judgement:
     if _BETWEEN_PEOPLE.match(asked):
         return Judgement("statement", text, "between people")
     if asked.endswith("?") and (_OPENING.match(asked) or len(asked.split()) >= 4):
-        if not _OPENING.match(asked) and not re.search(r"\b(?:who|what|where|when|which|why|how)\b", asked, re.I):
+        if not _OPENING.match(asked) and not re.search(
+            r"\b(?:who|what|where|when|which|why|how)\b", asked, re.I
+        ):
             return Judgement("statement", text, "a statement with a question's tone")
-        return Judgement("question", asked, "a question")
+        led = _LED_TO.match(asked)
+        clause = asked[led.end() :] if led else asked
+        return Judgement("question", clause[0].upper() + clause[1:], "a question")
     return Judgement("statement", text, "a statement")
 
 

@@ -51,6 +51,7 @@ def fenced(text: str, limit: int = _CLIP) -> str:
 
 
 def memory_line(kind: str, clock: str, text: str, speaker: str | None = None) -> str:
+    """One memory as the model reads it."""
     sense = {"speech": "heard", "screen_text": "screen", "vision": "saw", "sound": "sound"}[kind]
     who = f" {fenced(speaker, 40)}" if speaker and kind == "speech" else ""
     return f'{clock} {sense}{who}: "{fenced(text)}"'

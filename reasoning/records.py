@@ -12,18 +12,31 @@ Trigger = Literal["asked", "spoken"]
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """A question that was answered. `cited`: stream time of the earliest evidence, if any."""
+
+    question: str
+    answer: str
+    cited: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """`at` is the stream time the question is asked at (None: now, the end of what is remembered)."""
+    """`at` is the stream time the question is asked at (None: now, the end of what is remembered).
+    `follows` is what was asked and answered before, for a question that leans on it."""
 
     text: str
     stream_id: str | None = None
     at: float | None = None
     trigger: Trigger = "asked"
     utterance: dict[str, Any] | None = None  # {"text", "start", "end"} of a spoken question
+    follows: Exchange | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Citation:
+    """A memory that an answer rests on."""
+
     moment_id: str
     stream_id: str
     start: float
@@ -59,6 +72,8 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """What was answered, from what, and how long it took."""
+
     question: str
     answer: str
     abstained: bool
@@ -66,7 +81,9 @@ class Answer:
     snapshot: Snapshot
     timings: Timings
     trigger: Trigger = "asked"
-    method: Literal["generated", "quoted", "abstained"] = "generated"  # "quoted": the model's words did not stand
+    method: Literal["generated", "quoted", "abstained"] = (
+        "generated"  # "quoted": the model's words did not stand
+    )
     utterance: dict[str, Any] | None = field(default=None)
 
     def to_json(self) -> dict[str, Any]:

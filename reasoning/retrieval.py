@@ -34,6 +34,8 @@ class Scope:
 
 
 class Retriever:
+    """One question's look into memory."""
+
     def __init__(self, memory: MemoryReader) -> None:
         self._memory = memory
         self._wall: dict[str, datetime] = {}
@@ -49,7 +51,9 @@ class Retriever:
         wall_now = stream.wall_start + timedelta(seconds=now) if stream else clock_now
         return Scope(stream, stream_id, at, now, wall_now)
 
-    async def find(self, analysis: Analysis, when: TimeReference, scope: Scope, matcher: Matcher) -> list[Passage]:
+    async def find(
+        self, analysis: Analysis, when: TimeReference, scope: Scope, matcher: Matcher
+    ) -> list[Passage]:
         """Passages that answer, best first; within the time asked about if anything is there."""
         found = await self._find(when.rest, when, scope, matcher)
         keywords = " ".join(t.word for t in analysis.required)
@@ -59,7 +63,9 @@ class Retriever:
             found = await self._find(when.rest, TimeReference(when.rest), scope, matcher)
         return found
 
-    async def _find(self, text: str, when: TimeReference, scope: Scope, matcher: Matcher) -> list[Passage]:
+    async def _find(
+        self, text: str, when: TimeReference, scope: Scope, matcher: Matcher
+    ) -> list[Passage]:
         sources = await self._search(text, when, scope, _EVIDENCE, _LIMIT)
         found = [p for s in sources for p in passages(s, ())]
         accepted = matcher.accepted(found)
@@ -75,7 +81,9 @@ class Retriever:
             accepted += matcher.accepted(passages(source, around))
         return matcher.accepted(accepted)
 
-    async def sightings(self, analysis: Analysis, when: TimeReference, scope: Scope, matcher: Matcher) -> list[Passage]:
+    async def sightings(
+        self, analysis: Analysis, when: TimeReference, scope: Scope, matcher: Matcher
+    ) -> list[Passage]:
         """What was seen of what is asked for, surest first."""
         terms = [t for t in analysis.required if t.role != "colour"]
         if not terms:
@@ -97,7 +105,9 @@ class Retriever:
         """What is seen at the time of asking: the last picture and text of the last seconds."""
         if scope.stream is None:
             return []
-        moments = await self._memory.timeline(scope.stream.id, max(0.0, scope.now - seconds), scope.now)
+        moments = await self._memory.timeline(
+            scope.stream.id, max(0.0, scope.now - seconds), scope.now
+        )
         seen = [
             s
             for s in self._sources(moments, scope.stream)
@@ -149,7 +159,11 @@ class Retriever:
             before=scope.before,
         )
         hits = await self._memory.search(query)
-        return [s for s in map(source_of, hits) if s.observation.role == "statement" and _within(s, when)]
+        return [
+            s
+            for s in map(source_of, hits)
+            if s.observation.role == "statement" and _within(s, when)
+        ]
 
     def _sources(self, moments: Sequence[Moment], stream: Stream) -> list[Source]:
         found = [

@@ -15,17 +15,27 @@ from reasoning.words import NUMBER_WORDS
 
 History = Literal["first", "previous"]
 
-_NUMBER = r"(?P<n>\d+(?:\.\d+)?|an?|half an|half a|a couple of|a few|" + "|".join(NUMBER_WORDS) + ")"
+_NUMBER = (
+    r"(?P<n>\d+(?:\.\d+)?|an?|half an|half a|a couple of|a few|" + "|".join(NUMBER_WORDS) + ")"
+)
 _UNIT = r"(?P<unit>seconds?|secs?|minutes?|mins?|hours?|hrs?)"
 _AGO = re.compile(rf"\b(?:about |around |roughly )?{_NUMBER} {_UNIT} ago\b", re.I)
-_LAST = re.compile(rf"\b(?:in|within|during|over|for|from)? ?the (?:last|past) (?:{_NUMBER} )?{_UNIT}\b", re.I)
+_LAST = re.compile(
+    rf"\b(?:in|within|during|over|for|from)? ?the (?:last|past) (?:{_NUMBER} )?{_UNIT}\b", re.I
+)
 _FIRST_SPAN = re.compile(rf"\b(?:in|within|during|over)? ?the first (?:{_NUMBER} )?{_UNIT}\b", re.I)
-_INTO = re.compile(rf"\b(?:at|around|about)? ?{_NUMBER} {_UNIT} (?:in|into (?:it|the (?:stream|recording|video)))\b", re.I)
+_INTO = re.compile(
+    rf"\b(?:at|around|about)? ?{_NUMBER} {_UNIT} (?:in|into (?:it|the (?:stream|recording|video)))\b",
+    re.I,
+)
 _CLOCK = re.compile(
-    r"\b(?:at|around|about) (?P<h>\d{1,2}):(?P<m>\d{2})(?::(?P<s>\d{2}))?(?: ?(?P<half>[ap])\.?m\.?)?", re.I
+    r"\b(?:at|around|about) (?P<h>\d{1,2}):(?P<m>\d{2})(?::(?P<s>\d{2}))?(?: ?(?P<half>[ap])\.?m\.?)?",
+    re.I,
 )
 _BETWEEN = re.compile(r"\bbetween (\d{1,3}):(\d{2}) and (\d{1,3}):(\d{2})\b", re.I)
-_JUST_NOW = re.compile(r"\b(?:just now|a moment ago|a (?:few )?seconds? ago|right before (?:this|now))\b", re.I)
+_JUST_NOW = re.compile(
+    r"\b(?:just now|a moment ago|a (?:few )?seconds? ago|right before (?:this|now))\b", re.I
+)
 _DAY = re.compile(r"\b(today|this morning|this afternoon|this evening|yesterday)\b", re.I)
 _FIRST = re.compile(
     r"\b(?:at first|originally|initially|in the beginning|to begin with|to start with|first of all|"
@@ -34,7 +44,7 @@ _FIRST = re.compile(
     re.I,
 )
 _PREVIOUS = re.compile(
-    r"\b(?:previously|earlier|before (?:that|then|this)|used to|before now|prior|the last time before)\b|"
+    r"\b(?:previously|earlier|before (?:that|then|this)|used? to be|used to|before now|prior|the last time before)\b|"
     r"\b(?:was|were|did)\b.*\bbefore\b\s*\??$",
     re.I,
 )
@@ -97,7 +107,10 @@ def _relative(text: str, now: float, wall_now: datetime) -> _Found | None:
     if match := _AGO.search(text):
         seconds = _seconds(match)
         slack = max(20.0, seconds * 0.2)
-        return _without(text, match), {"start": max(0.0, now - seconds - slack), "end": max(0.0, now - seconds + slack)}
+        return _without(text, match), {
+            "start": max(0.0, now - seconds - slack),
+            "end": max(0.0, now - seconds + slack),
+        }
     if match := _LAST.search(text):
         return _without(text, match), {"start": max(0.0, now - _seconds(match)), "end": now}
     if match := _FIRST_SPAN.search(text):
@@ -132,7 +145,12 @@ def _clock(text: str, now: float, wall_now: datetime) -> _Found | None:
     }
 
 
-_PARTS = {"today": (0, 24), "this morning": (4, 12), "this afternoon": (12, 18), "this evening": (17, 24)}
+_PARTS = {
+    "today": (0, 24),
+    "this morning": (4, 12),
+    "this afternoon": (12, 18),
+    "this evening": (17, 24),
+}
 
 
 def _day(text: str, now: float, wall_now: datetime) -> _Found | None:
@@ -153,7 +171,9 @@ def _day(text: str, now: float, wall_now: datetime) -> _Found | None:
 
 def _seconds(match: re.Match[str]) -> float:
     said = (match["n"] or "one").lower()
-    number = {"a": 1, "an": 1, "half a": 0.5, "half an": 0.5, "a couple of": 2, "a few": 3}.get(said)
+    number = {"a": 1, "an": 1, "half a": 0.5, "half an": 0.5, "a couple of": 2, "a few": 3}.get(
+        said
+    )
     if number is None:
         number = NUMBER_WORDS.get(said) or float(said)
     unit = match["unit"].lower()

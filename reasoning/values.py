@@ -40,18 +40,25 @@ _MONEY = re.compile(
     r"\b(?:for free|free of charge|nothing)\b|\b(?:price|cost|costs|fee|total|budget|rent)[: ]+(?:was |is |of )?\d[\d.,]*|\b\d+[.,]\d{2}\b",
     re.I,
 )
-_COLOUR = re.compile(rf"\b(?:(?:light|dark|bright|pale|deep) )?(?:{'|'.join(sorted(COLOURS))})\b", re.I)
+_COLOUR = re.compile(
+    rf"\b(?:(?:light|dark|bright|pale|deep) )?(?:{'|'.join(sorted(COLOURS))})\b", re.I
+)
 _PLACE = re.compile(
     r"\b(?:in|inside|on|under|underneath|beneath|behind|at|near|beside|by|above|below|between|against|within|"
     r"next to|in front of|on top of|close to|opposite|to|into|onto|from|over|around|across from|outside|through) "
     r"(?:(?:the|a|an|my|your|his|her|our|their|its|this|that|one of|some) )?(?P<what>[A-Za-z0-9'-]+(?: [A-Za-z0-9'-]+)?)|"
-    r"\b(?P<named>(?:Room|Hall|Building|Floor|Level|Gate|Platform|Street|House|Lab|Studio|Office|Aisle|Bay|Terminal|Desk|Suite) [A-Z0-9][A-Za-z0-9-]*)|"
+    r"\b(?P<named>(?i:Room|Hall|Building|Floor|Level|Gate|Platform|Street|House|Lab|Studio|Office|Aisle|Bay|Terminal|Desk|Suite) [A-Z0-9][A-Za-z0-9-]*)|"
     r"\b(?P<home>home|upstairs|downstairs|outside|next door|abroad|online|here)\b|"
     r"\b(?i:location|venue|place|where|room|address)\s*[:\-] *(?P<label>\S[^\n/]*)|"
     r"\b(?P<venue>(?:[A-Z][\w'-]+ )*(?i:caf[eé]|restaurant|hotel|lodge|park|library|school|cent(?:re|er)|hall|room|street|station|church|"
     r"museum|theatre|theater|bar|pub|stadium|avenue|square|arena|gallery|auditorium|gym|clinic|hospital|college|campus|canteen|kitchen)\b(?: [A-Z0-9][\w'-]*)*)",
 )
-_REASON = re.compile(r"\b(?:because|since|so that|in order to|due to|as |to avoid|thanks to|for the|so (?:we|i|he|she|they|it|you)|to \w+|for \w+|caused by|reason)\b", re.I)
+_REASON = re.compile(
+    r"\b(?:because|since|so that|in order to|due to|as (?:it|he|she|they|we|i|the)|thanks to|"
+    r"so (?:we|i|he|she|they|it|you)|to (?:avoid|get|make|help|let|buy|pick|see|visit|save|keep|fix|meet)|"
+    r"for (?:the|a|an|his|her|their|my|our) \w+|caused by|reason)\b",
+    re.I,
+)
 _TIMEY = frozenset(
     "morning afternoon evening night week month year day hour minute moment time spring summer "
     "autumn winter way fact case general advance total noon midnight while second".split()
@@ -63,7 +70,9 @@ _TITLES = frozenset(
     "monday january mr mrs ms dr okay oh yes no well so hey english sorry thanks thank hello hi".split()
 )
 _LABEL = re.compile(r"(?:^|[\n/|,;])\s*[\w' -]{2,30}:\s*(?P<name>[A-Z][\w'.-]+(?: [A-Z][\w'.-]+)*)")
-_BY = re.compile(r"\b(?:by|with|from|for|Dr\.?|Mr\.?|Mrs\.?|Ms\.?|Professor|Prof\.?|speaker|host|contact|manager|lead|ask|call)\s+(?P<name>[A-Z][\w'-]+(?: [A-Z][\w'-]+)*)")
+_BY = re.compile(
+    r"\b(?:by|with|from|for|Dr\.?|Mr\.?|Mrs\.?|Ms\.?|Professor|Prof\.?|speaker|host|contact|manager|lead|ask|call)\s+(?P<name>[A-Z][\w'-]+(?: [A-Z][\w'-]+)*)"
+)
 
 
 def values(asked: Asked, text: str, *, screen: bool = False) -> list[str]:
@@ -75,22 +84,27 @@ def values(asked: Asked, text: str, *, screen: bool = False) -> list[str]:
 
 
 def has_form(asked: Asked) -> bool:
+    """Kinds whose values have a recognisable form."""
     return asked in _FINDERS or asked == "person"
 
 
 def times(text: str) -> list[str]:
+    """Clock times, as written."""
     return [m.group() for m in _TIME.finditer(text)]
 
 
 def dates(text: str) -> list[str]:
+    """Days and dates, as written."""
     return [m.group() for m in _DATE.finditer(text)]
 
 
 def numbers(text: str) -> list[str]:
+    """Numbers in digits or words."""
     return [m.group() for m in _NUMBER.finditer(text)]
 
 
 def colours(text: str) -> list[str]:
+    """Colours, with light or dark."""
     return [m.group() for m in _COLOUR.finditer(text)]
 
 
@@ -104,6 +118,7 @@ def _money(text: str) -> list[str]:
 
 
 def places(text: str) -> list[str]:
+    """Where something may be: phrases of place, rooms, venues."""
     found = []
     for match in _PLACE.finditer(text):
         groups = match.groupdict()
@@ -115,7 +130,11 @@ def places(text: str) -> list[str]:
             first = heads[0] if heads else ""
             if first in _TIMEY or first in WEEKDAYS or first in MONTHS or first in STOP:
                 continue
-            if first in VERBS and match.group().lower().startswith("to ") and len(match.group().split()) <= 3:
+            if (
+                first in VERBS
+                and match.group().lower().startswith("to ")
+                and len(match.group().split()) <= 3
+            ):
                 continue
             if re.fullmatch(r"\d{1,2}(?::\d{2})?|" + _HOURS, first) or heads[-1] in _TIMEY:
                 continue
@@ -139,7 +158,9 @@ def proper_names(text: str) -> list[str]:
         if not word.capital or low in STOP or low in WEEKDAYS or low in MONTHS or low in _TITLES:
             continue
         opens = re.search(r"(?:^|[.!?\"/\n:]\s*)$", text[: word.start]) is not None
-        if opens and (low in NUMBER_WORDS or stem(low) in VERBS or low in COLOURS or low.endswith("ly")):
+        if opens and (
+            low in NUMBER_WORDS or stem(low) in VERBS or low in COLOURS or low.endswith("ly")
+        ):
             continue
         found.append(word.written)
     return found

@@ -18,6 +18,7 @@ _OVERLAP = 0.6  # share of an answer's content words that evidence and question 
 
 
 def unknowing(answer: str) -> bool:
+    """Does the answer say that it does not know?"""
     return not answer.strip() or _UNKNOWING.search(answer) is not None
 
 
@@ -37,7 +38,9 @@ def stands(answer: str, evidence: str, analysis: Analysis, found: Sequence[str])
     for find, lower in ((dates, known.lower()), (times, known.lower()), (colours, known.lower())):
         if not all(_bare(v) in lower for v in find(answer)):
             return False
-    content = [w.lower for w in words(answer) if w.lower not in STOP and w.lower not in ("yes", "no")]
+    content = [
+        w.lower for w in words(answer) if w.lower not in STOP and w.lower not in ("yes", "no")
+    ]
     shared = sum(stem(w) in stems or stem(w) in VERBS for w in content)
     if content and shared / len(content) < _OVERLAP:
         return False
@@ -60,7 +63,10 @@ def _named(name: str, there: Sequence[str]) -> bool:
 
 def _figures(text: str) -> set[str]:
     """Numbers of a text in digits, times as written."""
-    found = {re.sub(r"(?<=\d)[,.](?=\d{3}\b)", "", n).strip(".,") for n in re.findall(r"\d[\d:.,-]*", text)}
+    found = {
+        re.sub(r"(?<=\d)[,.](?=\d{3}\b)", "", n).strip(".,")
+        for n in re.findall(r"\d[\d:.,-]*", text)
+    }
     found |= {str(NUMBER_WORDS[n.lower()]) for n in numbers(text) if n.lower() in NUMBER_WORDS}
     found |= {n.lstrip("0") for n in found if n.isdigit() and n.lstrip("0")}
     return found - ({"1"} if re.search(r"\bone\b", text, re.I) else set())
@@ -70,4 +76,8 @@ def _bare(value: str) -> str:
     """A value without the words around it that may change: 'on Monday' -> 'monday'."""
     low = value.lower()
     last = low.split()[-1].rstrip(".,")
-    return last if last in COLOURS or re.search(r"\d", last) else re.sub(r"^(?:the|at|on|in|by|until|from|to|around|about|before|after) ", "", low)
+    return (
+        last
+        if last in COLOURS or re.search(r"\d", last)
+        else re.sub(r"^(?:the|at|on|in|by|until|from|to|around|about|before|after) ", "", low)
+    )

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-_WORD = re.compile(r"[A-Za-z0-9À-ÿ]+(?:[:.'’\-][A-Za-z0-9À-ÿ]+)*")
+_WORD = re.compile(
+    r"\d+(?:[:.,-]\d+)*[A-Za-z]*|[A-Za-zÀ-ÿ]{1,2}\d+|[A-Za-zÀ-ÿ]+(?:['’-][A-Za-z0-9À-ÿ]+)*"
+)
+# Where a reader of screens ran words together: "ProjectLantern", "Thursday15:30", "contact:Daniel".
+_JOINED = re.compile(
+    r"(?<=[a-zß-ÿ])(?=[A-Z][a-z]{2})|(?<=[A-Za-z]{3})(?=\d)|(?<=[A-Za-z]:)(?=[A-Za-z0-9])"
+)
 
 WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
 MONTHS = frozenset(
@@ -24,8 +30,18 @@ NUMBER_WORDS = {
         "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
         "fifteen sixteen seventeen eighteen nineteen twenty".split()
     )
-} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80,
-     "ninety": 90, "hundred": 100, "thousand": 1000, "dozen": 12}
+} | {
+    "thirty": 30,
+    "forty": 40,
+    "fifty": 50,
+    "sixty": 60,
+    "seventy": 70,
+    "eighty": 80,
+    "ninety": 90,
+    "hundred": 100,
+    "thousand": 1000,
+    "dozen": 12,
+}
 
 STOP = frozenset(
     "a an the this that these those there here it its he she they them him her his hers their we us "
@@ -126,7 +142,13 @@ class Word:
         return self.written[:1].isupper()
 
 
+def spaced(text: str) -> str:
+    """Text read from a screen with the spaces that were lost put back, as far as letters tell."""
+    return _JOINED.sub(" ", text)
+
+
 def words(text: str) -> list[Word]:
+    """The words of a text in order."""
     found = []
     for match in _WORD.finditer(text.replace("’", "'")):
         written = match.group()
@@ -167,29 +189,82 @@ def stem(word: str) -> str:
 SYNONYMS: tuple[frozenset[str], ...] = tuple(
     frozenset(stem(w) for w in group.split())
     for group in (
-        "bike bicycle cycle", "umbrella brolly parasol", "sofa couch settee", "phone mobile cellphone smartphone telephone",
-        "glasses spectacles eyeglasses specs", "car automobile vehicle", "lorry truck van", "flat apartment",
-        "shop store supermarket grocery market aisle", "code pin passcode combination", "laptop notebook-computer macbook",
-        "tv television telly", "film movie", "mum mom mother", "dad father", "kid child", "doctor physician gp",
-        "fridge refrigerator", "wardrobe closet", "bin trash rubbish garbage", "meeting appointment",
-        "purse handbag", "rucksack backpack", "trousers pants", "jumper sweater pullover", "trainers sneakers",
-        "jacket coat", "buy purchase", "put leave place keep store lie set hide drop", "move shift transfer relocate put",
-        "begin start open", "end finish close", "cost pay price spend charge", "say mention tell talk speak state announce report",
-        "see watch notice show", "get receive", "live stay reside", "repair fix mend", "organise organize arrange", "boss manager",
-        "plane flight aeroplane airplane", "holiday vacation trip", "timetable schedule", "wifi wi-fi wireless",
-        "email e-mail mail", "photo picture photograph", "present gift", "tap faucet", "torch flashlight",
-        "biscuit cookie", "postpone delay move", "face person human people", "cab taxi", "reservation booking",
-        "lift elevator", "garden yard", "road street", "mug cup", "spanner wrench", "paycheck salary", "nappy diaper",
-        "lead present host run organise", "own have belong", "colour color", "centre center",
+        "bike bicycle cycle",
+        "umbrella brolly parasol",
+        "sofa couch settee",
+        "phone mobile cellphone smartphone telephone",
+        "glasses spectacles eyeglasses specs",
+        "car automobile vehicle",
+        "lorry truck van",
+        "flat apartment",
+        "shop store supermarket grocery market aisle",
+        "code pin passcode combination",
+        "laptop notebook-computer macbook",
+        "tv television telly",
+        "film movie",
+        "mum mom mother",
+        "dad father",
+        "kid child",
+        "doctor physician gp",
+        "fridge refrigerator",
+        "wardrobe closet",
+        "bin trash rubbish garbage",
+        "meeting appointment",
+        "purse handbag",
+        "rucksack backpack",
+        "trousers pants",
+        "jumper sweater pullover",
+        "trainers sneakers",
+        "jacket coat",
+        "buy purchase",
+        "put leave place keep store lie set hide drop",
+        "move shift transfer relocate put",
+        "begin start open",
+        "end finish close",
+        "cost pay price spend charge",
+        "say mention tell talk speak state announce report",
+        "see watch notice show",
+        "get receive",
+        "live stay reside",
+        "repair fix mend",
+        "organise organize arrange",
+        "boss manager",
+        "plane flight aeroplane airplane",
+        "holiday vacation trip",
+        "timetable schedule",
+        "wifi wi-fi wireless",
+        "email e-mail mail",
+        "photo picture photograph",
+        "present gift",
+        "tap faucet",
+        "torch flashlight",
+        "biscuit cookie",
+        "postpone delay move",
+        "face person human people",
+        "cab taxi",
+        "reservation booking",
+        "lift elevator",
+        "garden yard",
+        "road street",
+        "mug cup",
+        "spanner wrench",
+        "paycheck salary",
+        "nappy diaper",
+        "lead present host run organise",
+        "own have belong",
+        "colour color",
+        "centre center",
     )
 )
 
 
 def colours_of(text: str) -> list[str]:
+    """Colour words of a text, lower case."""
     return [w.lower for w in words(text) if w.lower in COLOURS]
 
 
 def is_number(lower: str) -> bool:
+    """Digits, or a number's word."""
     return lower[:1].isdigit() or lower in NUMBER_WORDS
 
 

@@ -171,9 +171,10 @@ def stream_time(at: float | str | None, stream: Stream | None) -> float | None:
     elif isinstance(at, str) and re.fullmatch(r"\d+(\.\d+)?", at.strip()):
         at = float(at)
     elif isinstance(at, str):
+        wall = wall_time(at)
         if stream is None:
             raise ValueError("a wall-clock `at` needs a stream_id")
-        at = (wall_time(at) - stream.wall_start).total_seconds()
+        at = (wall - stream.wall_start).total_seconds()
     if not 0 <= at <= LONGEST_STREAM:
         raise ValueError(f"at {at} is not a time on a stream")
     return float(at)

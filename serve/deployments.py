@@ -18,7 +18,9 @@ from ray import serve
 from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Stats
 from perception.records import Audio, Image, Moment, Observation, Stream
 from reasoning.records import Answer, Question, Replace, Token
-from serve.loading import load_agent, load_perceiver, open_store
+from reasoning.speaker import Speech
+from serve.errors import Unavailable
+from serve.loading import load_agent, load_perceiver, load_speaker, open_store
 from serve.services import InProcessMemory, RemoteMemory
 from serve.settings import Settings
 
@@ -51,7 +53,9 @@ class PerceptionDeployment:
             chosen = [index for index, call in enumerate(calls) if call[1] is partial]
             audios = [calls[index][0] for index in chosen]
             if audios:
-                found.update(zip(chosen, self._perceiver.recognize_batch(audios, partial), strict=True))
+                found.update(
+                    zip(chosen, self._perceiver.recognize_batch(audios, partial), strict=True)
+                )
         return [found[index] for index in range(len(calls))]
 
     @serve.batch(max_batch_size=8, batch_wait_timeout_s=BATCH_WAIT, max_concurrent_batches=2)
@@ -124,12 +128,22 @@ class ReasoningDeployment:
 
     async def __init__(self, plain: dict[str, Any], memory: Any) -> None:
         os.nice(REASONING_NICE)
-        self._agent, generator = load_agent(Settings(**plain), RemoteMemory(memory))
+        settings = Settings(**plain)
+        self._agent, generator = load_agent(settings, RemoteMemory(memory))
+        self._speaker = load_speaker(settings) if settings.voice else None
         await generator.warm()
 
     async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
         async for piece in self._agent.answer(question):
             yield piece
+
+    async def prepare(self, question: Question) -> None:
+        await self._agent.prepare(question)
+
+    async def speak(self, text: str) -> Speech:
+        if self._speaker is None:
+            raise Unavailable("the voice is off")
+        return await asyncio.to_thread(self._speaker.speak, text)
 
     async def ping(self) -> float:
         return time.time()

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.middleware.base import RequestResponseEndpoint
 
-from serve import api, failures, metrics, routes_memory, routes_questions, routes_streams
+from serve import access, api, failures, metrics, routes_memory, routes_questions, routes_streams
 from serve.hub import Hub
+from serve.limits import BodyLimit
 from serve.services import Services
 from serve.settings import Settings
-
-OPEN_PATHS = {"/healthz"}  # a probe carries no token, and learns only whether we are ready
-
 
 Extension = Callable[[FastAPI, Hub], FastAPI]
 
 
-def build_app(
-    services: Services, settings: Settings, extend: Extension | None = None
-) -> FastAPI:
+def build_app(services: Services, settings: Settings, extend: Extension | None = None) -> FastAPI:
     """The application. Closing it (its lifespan) ends the streams that still run. `extend` adds
     what people touch (the page, WebRTC) and returns the application with it."""
     hub = Hub(services, settings)
@@ -42,31 +36,14 @@ def build_app(
         summary="Watches, listens, remembers, and answers with evidence.",
         lifespan=lifespan,
         responses={"4XX": {"model": api.Failure}, "5XX": {"model": api.Failure}},
-        max_body_size=int(settings.max_json_mb * 1e6),
     )
     failures.install(app)
-    if settings.token is not None:
-        _require_token(app, settings.token.get_secret_value())
+    app.add_middleware(BodyLimit, settings=settings)
+    access.guard(app, settings.token.get_secret_value() if settings.token else None)
     app.include_router(_system(hub))
     for routes in (routes_questions, routes_memory, routes_streams):
         app.include_router(routes.router(hub), prefix="/v1")
     return extend(app, hub) if extend else app
-
-
-def _require_token(app: FastAPI, token: str) -> None:
-    expected = f"Bearer {token}".encode()
-
-    @app.middleware("http")
-    async def authorize(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        given = request.headers.get("authorization", "").encode()
-        if request.url.path in OPEN_PATHS or hmac.compare_digest(given, expected):
-            return await call_next(request)
-        return failures.failure(
-            401,
-            "unauthorized",
-            "send Authorization: Bearer <token>",
-            {"WWW-Authenticate": "Bearer"},
-        )
 
 
 def _system(hub: Hub) -> APIRouter:

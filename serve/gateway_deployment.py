@@ -9,7 +9,13 @@ from fastapi import FastAPI
 from ray import serve
 
 from serve.gateway import Extension, build_app
-from serve.services import RemoteMemory, RemotePerceiver, RemoteReasoning, Services
+from serve.services import (
+    RemoteMemory,
+    RemotePerceiver,
+    RemoteReasoning,
+    RemoteTalking,
+    Services,
+)
 from serve.settings import Settings
 
 PING_TIMEOUT = 5.0
@@ -38,6 +44,7 @@ class GatewayDeployment:
             memory=RemoteMemory(self._handles["memory"]),
             reasoning=RemoteReasoning(self._handles["reasoning"]),
             healthy=self._healthy,
+            talking=RemoteTalking(self._handles["reasoning"]),
         )
         return build_app(services, self._settings, self._extend)
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from memory.errors import StreamNotFound
 from perception.records import Stream
 from reasoning.gate import Gate
+from serve.dialogue import Dialogues
 from serve.events import Broadcast
 from serve.replays import Replays
 from serve.services import Services
 from serve.settings import Settings
+
+if TYPE_CHECKING:
+    from serve.conversation import LiveSession
 
 
 class Hub:
@@ -21,6 +26,8 @@ class Hub:
         self.settings = settings
         self.gate = Gate(settings.agent_name, settings.answer_mode)
         self.events = Broadcast()
+        self.dialogue = Dialogues()
+        self.live: dict[str, LiveSession] = {}  # the streams that are being talked on
         self.replays = Replays(services, self.gate, self.events, settings.replays)
         self.on_close: list[Callable[[], Awaitable[None]]] = [self.replays.close]
 

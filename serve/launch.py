@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import logging
 import os
@@ -12,13 +13,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from memory.store import Store
-from memory.embedder import HashEmbedder
 from memory.errors import StoreLocked
 from serve.errors import PortInUse, StartFailed, TokenNeeded
 from serve.settings import Settings, read_profile
@@ -45,26 +44,37 @@ def running(settings: Settings, say: Callable[[str], None] = log.info) -> Iterat
     import ray
     from ray import serve
 
+    logging.getLogger("ray.serve").setLevel(settings.log_level)
     say("starting Ray")
-    ray.init(
-        address="local",
-        num_cpus=max(LOGICAL_CPUS, os.cpu_count() or 1),
-        include_dashboard=False,
-        object_store_memory=settings.object_store_mb * 1_000_000,
-        log_to_driver=settings.log_level == "DEBUG",
-        logging_level=settings.log_level,
-        configure_logging=True,
-        namespace="lookback",
-    )
-    try:
-        say("loading models")
-        _deploy(settings)
-        with _announced(settings):
-            yield settings.url
-    finally:
-        say("stopping")
-        serve.shutdown()
-        ray.shutdown()
+    # Ray prints what its processes say to this one's standard output, which is not its own.
+    with redirect_stdout(_Chatter()):
+        ray.init(
+            address="local",
+            num_cpus=max(LOGICAL_CPUS, os.cpu_count() or 1),
+            include_dashboard=False,
+            object_store_memory=settings.object_store_mb * 1_000_000,
+            log_to_driver=settings.log_level == "DEBUG",
+            logging_level=settings.log_level,
+            namespace="lookback",
+        )
+        try:
+            say("loading models")
+            _deploy(settings)
+            with _announced(settings):
+                yield settings.url
+        finally:
+            say("stopping")
+            serve.shutdown()
+            ray.shutdown()
+
+
+class _Chatter(io.TextIOBase):
+    """Standard output that goes to the log."""
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            log.debug("ray: %s", text.strip())
+        return len(text)
 
 
 def check(settings: Settings) -> None:
@@ -72,6 +82,9 @@ def check(settings: Settings) -> None:
 
     The processes of a server that was killed are gone some seconds after it: they are waited for.
     """
+    from memory.embedder import HashEmbedder
+    from memory.store import Store
+
     if not settings.on_loopback and settings.token is None:
         raise TokenNeeded(settings.host)
     deadline = time.monotonic() + (AFTERMATH if _crashed(settings.store) else 0.0)
@@ -165,7 +178,9 @@ def _deploy(settings: Settings) -> None:
 
 def _application(settings: Settings) -> Any:
     """What the profile's `import_path` builds, as `serve deploy` would import it."""
-    module, _, name = read_profile(settings.profile)["applications"][0]["import_path"].partition(":")
+    module, _, name = read_profile(settings.profile)["applications"][0]["import_path"].partition(
+        ":"
+    )
     return getattr(importlib.import_module(module), name)(settings.plain())
 
 

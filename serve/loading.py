@@ -8,6 +8,7 @@ from memory.embedder import MiniLM
 from memory.records import MemoryReader
 from perception import LocalPerceiver
 from reasoning import Agent, GgufGenerator, WordVectors
+from reasoning.speaker import PiperSpeaker
 from serve.settings import Settings
 
 
@@ -26,3 +27,8 @@ def load_agent(settings: Settings, memory: MemoryReader) -> tuple[Agent, GgufGen
     generator = GgufGenerator(models.locate("qwen2.5-1.5b"), threads=settings.threads)
     near = WordVectors(models.locate("minilm"))
     return Agent(memory, generator, near=near, agent_name=settings.agent_name), generator
+
+
+def load_speaker(settings: Settings) -> PiperSpeaker:
+    """The agent's voice."""
+    return PiperSpeaker(models.locate("piper-joe"), threads=settings.threads)

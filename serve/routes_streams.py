@@ -60,7 +60,6 @@ def router(hub: Hub) -> APIRouter:
         "/streams/{stream_id}/replay",
         status_code=202,
         summary="Replay a recording into a stream",
-        max_body_size=int(hub.settings.max_upload_gb * 1e9),
     )
     async def replay(
         stream_id: StreamId,

@@ -25,6 +25,7 @@ from perception.perceiver import Perceiver
 from perception.records import Moment, Observation, Stream
 from reasoning import Agent
 from reasoning.records import Answer, Question, Replace, Token
+from reasoning.speaker import Speaker, Speech
 from serve.errors import Busy, Unavailable
 
 if TYPE_CHECKING:
@@ -53,14 +54,28 @@ class ReasoningService(Protocol):
         ...
 
 
+class Talking(Protocol):
+    """What a conversation needs beside answers."""
+
+    async def prepare(self, question: Question) -> None:
+        """Have ready what answering this question, or one that begins like it, will need."""
+        ...
+
+    async def speak(self, text: str) -> Speech:
+        """One sentence as sound."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The three parts behind the gateway. `healthy` says which of them answer."""
+    """The three parts behind the gateway. `healthy` says which of them answer. Without `talking`,
+    answers are neither prepared nor spoken."""
 
     perception: Perceiver
     memory: MemoryService
     reasoning: ReasoningService
     healthy: Callable[[], Any]  # async () -> dict[name, bool]
+    talking: Talking | None = None
 
 
 class InProcessMemory:
@@ -133,6 +148,19 @@ class InProcessReasoning:
             yield piece
 
 
+class InProcessTalking:
+    """An agent and a speaker in this process."""
+
+    def __init__(self, agent: Agent, speaker: Speaker) -> None:
+        self._agent, self._speaker = agent, speaker
+
+    async def prepare(self, question: Question) -> None:
+        await self._agent.prepare(question)
+
+    async def speak(self, text: str) -> Speech:
+        return await asyncio.to_thread(self._speaker.speak, text)
+
+
 class RemoteMemory(InProcessMemory):
     """The Memory deployment: the same calls, through its handle."""
 
@@ -174,6 +202,20 @@ class RemoteReasoning:
             raise _ours("Reasoning", error) from error
         finally:
             pieces.cancel()
+
+
+class RemoteTalking:
+    """The Reasoning deployment, which also prepares and speaks."""
+
+    def __init__(self, handle: DeploymentHandle[Any]) -> None:
+        self._handle = handle
+
+    async def prepare(self, question: Question) -> None:
+        await _answered("Reasoning", self._handle.prepare.remote(question))
+
+    async def speak(self, text: str) -> Speech:
+        said: Speech = await _answered("Reasoning", self._handle.speak.remote(text))
+        return said
 
 
 async def _answered(what: str, response: Any) -> Any:

@@ -127,7 +127,5 @@ class StreamSession:
         async for piece in self._services.reasoning.answer(question):
             if isinstance(piece, Answer):
                 return piece
-            self._publish(
-                "token", {"text": piece.text, "replace": isinstance(piece, Replace)}
-            )
+            self._publish("token", {"text": piece.text, "replace": isinstance(piece, Replace)})
         raise RuntimeError("the answer ended before it was whole")

@@ -52,6 +52,36 @@ class Settings(BaseSettings):
     object_store_mb: int = Field(
         160, ge=80, description="Ray's shared memory for frames and audio, MB."
     )
+    ice_servers: str = Field(
+        "",
+        description="STUN and TURN servers: URLs separated by commas, or a JSON list of "
+        '{"urls", "username", "credential"}. None: no server is asked.',
+    )
+    ice_host_addresses: str = Field(
+        "",
+        description="The machine's addresses offered for WebRTC, separated by commas; 127.0.0.1 is "
+        "only offered when it is named here. Default: every address but that.",
+    )
+    ice_relay_only: bool = Field(
+        False, description="Offer only relayed addresses: needs a TURN server."
+    )
+    live_sessions: int = Field(8, ge=1, description="Live sessions at once; more get 503.")
+    idle_seconds: float = Field(
+        30, gt=0, description="A live session that sends nothing, or never connects, ends after this."
+    )
+    live_frames_per_second: float = Field(
+        2, ge=1, le=15, description="Frames looked at each second of a live stream, at most."
+    )
+    endpoint_seconds: float = Field(
+        0.7,
+        ge=0.2,
+        le=3,
+        description="Silence that ends what somebody says, when it does not sound finished.",
+    )
+    endpoint_finished_seconds: float = Field(
+        0.45, ge=0.2, le=3, description="Silence that ends it when it does. Shorter answers sooner."
+    )
+    voice: bool = Field(True, description="Whether answers are also spoken.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "WARNING", description="What the server logs. Transcripts are never logged."
     )

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.server import Server
 
 
 @pytest.fixture(autouse=True)
@@ -23,3 +27,19 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     cache = tmp_path / "cache"
     monkeypatch.setenv("LOOKBACK_CACHE", str(cache))
     return cache
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One real server for the whole session: starting Ray and the models takes half a minute."""
+    with Server(tmp_path_factory.mktemp("server") / "store") as one:
+        yield one
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A loopback port that something listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield int(listener.getsockname()[1])

@@ -17,7 +17,8 @@ BEGAN = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 class HashEmbedder:
     """Unit vectors drawn from a hash of each text: equal texts are equal, others unrelated."""
 
-    dimensions = 384
+    name = "hash"
+    dimension = 384
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -29,7 +30,8 @@ class HashEmbedder:
             seed = int.from_bytes(hashlib.blake2s(text.encode(), digest_size=8).digest(), "big")
             rows.append(np.random.default_rng(seed).standard_normal(384))
         vectors = np.array(rows, dtype=np.float32).reshape(-1, 384)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        unit: npt.NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
 
 
 def stream(stream_id: str = "cam", seconds: float = 0.0) -> Stream:

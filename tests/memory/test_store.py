@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +37,12 @@ def store(tmp_path: Path, embedder: HashEmbedder) -> Iterator[Store]:
 
 def test_what_was_remembered_comes_back_as_it_was_given(store: Store) -> None:
     observations = (
-        Observation("cam", "vision", 0.5, 2.0, "kettle", tags=(Tag("kettle", 0.5), Tag("pan", 0.25))),
-        Observation("cam", "speech", 1.0, 1.5, "it's 90°\nalmost", "Åsa", "r'7", "question", 0.5, "sv"),
+        Observation(
+            "cam", "vision", 0.5, 2.0, "kettle", tags=(Tag("kettle", 0.5), Tag("pan", 0.25))
+        ),
+        Observation(
+            "cam", "speech", 1.0, 1.5, "it's 90°\nalmost", "Åsa", "r'7", "question", 0.5, "sv"
+        ),
     )
     given = Moment("cam", 0.0, 4.0, observations)
     store.remember(stream(), [given], {})
@@ -47,7 +51,9 @@ def test_what_was_remembered_comes_back_as_it_was_given(store: Store) -> None:
     assert store.streams() == [stream(seconds=4.0)]
 
 
-@pytest.mark.parametrize("name", ["it's", "a\"b", "x' OR '1'='1", "日本語 ☕", "a;DROP", "back\\slash", "%_"])
+@pytest.mark.parametrize(
+    "name", ["it's", 'a"b', "x' OR '1'='1", "日本語 ☕", "a;DROP", "back\\slash", "%_"]
+)
 def test_a_stream_may_have_any_name(store: Store, name: str) -> None:
     store.remember(stream("other"), [moment(0, "other")], {})
     store.remember(stream(name), [moment(0, name)], {})
@@ -213,10 +219,10 @@ def test_a_missing_store_is_not_made_when_only_to_be_opened(tmp_path: Path) -> N
     assert not (tmp_path / "none").exists()
 
 
-def run_at_once(works: list) -> None:
+def run_at_once(works: list[Callable[[], None]]) -> None:
     failures: list[BaseException] = []
 
-    def guarded(work) -> None:
+    def guarded(work: Callable[[], None]) -> None:
         try:
             work()
         except BaseException as failure:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from memory.errors import InvalidRequest, MomentNotFound, StreamNotFound
 from memory.forget import UNFINISHED
-from memory.records import Selection
+from memory.records import Query, Selection
 from memory.store import Store
 from memory.tables import select
 from perception.records import Moment
@@ -98,11 +99,15 @@ def test_a_span_takes_what_overlaps_it_and_leaves_the_rest_of_the_moment(store: 
         "cam",
         10.0,
         20.0,
-        (said("cam", 10.0, "before", 2.0), said("cam", 12.0, CANARY, 3.0), said("cam", 16.0, "after")),
+        (
+            said("cam", 10.0, "before", 2.0),
+            said("cam", 12.0, CANARY, 3.0),
+            said("cam", 16.0, "after"),
+        ),
         digest,
     )
     store.remember(stream(), [given, moment(0)], {digest: content})
-    receipt = store.forget(Selection(stream_id="cam", start=14.0, end=16.0))
+    receipt = store.forget(Selection(stream_id="cam", start=14.0, end=16.5))
     assert (receipt.moments, receipt.observations, receipt.streams) == (0, 2, 0)
     left = store.moment(given.id)
     assert left.text == "before"
@@ -157,6 +162,8 @@ def test_search_and_lookups_stay_right_after_forgetting(store: Store) -> None:
     found = store.tables.observations.search("crate", query_type="fts").limit(50).to_list()
     assert len(found) == 15
     assert store.tables.observations.search(CANARY, query_type="fts").limit(5).to_list() == []
+    assert CANARY not in str(store.search(Query(CANARY, limit=50)))
+    assert {h.moment_id for h in store.search(Query("crate 3 part", limit=3))} == {moment(3).id}
     assert store.stats().unindexed_rows == 0
     assert len(select(store.tables.observations, None, ["id"])) == 15
 
@@ -175,6 +182,32 @@ def test_a_selection_that_says_too_little_is_refused(store: Store, what: Selecti
     with pytest.raises(InvalidRequest):
         store.forget(what)
     assert len(store.timeline("cam")) == 1
+
+
+def test_readers_go_on_while_versions_are_dropped_under_them(store: Store) -> None:
+    fill(store, "cam", range(12))
+    done = threading.Event()
+    failures: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            while not done.is_set():
+                assert len(store.timeline("cam", end=14.0)) == 3
+                assert store.search(Query("crate 1 has part 2", limit=3))
+                store.stats()
+        except BaseException as failure:
+            failures.append(failure)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for number in range(11, 6, -1):
+        store.forget(Selection(moment_ids=(moment(number).id,)))
+    done.set()
+    for reader in readers:
+        reader.join(timeout=60)
+    assert failures == []
+    assert len(store.timeline("cam")) == 7
 
 
 def test_what_is_not_there_cannot_be_forgotten(store: Store) -> None:

@@ -6,7 +6,7 @@ import pytest
 from huggingface_hub import constants
 
 from models import ModelCorrupt, ModelMissing, hub, sources
-from models.records import Model
+from models.records import Hub, Model
 
 from .conftest import sha256
 
@@ -110,6 +110,6 @@ def test_a_setting_that_leads_nowhere_is_said(
 
 
 def test_hub_ids_are_read() -> None:
-    assert hub.parse("a/b") == (hub.Hub("a/b", ()), None)
-    assert hub.parse("a/b@v1:x/y.gguf") == (hub.Hub("a/b", ("x/y.gguf",), "x/y.gguf"), "v1")
+    assert hub.parse("a/b") == (Hub("a/b", ()), None)
+    assert hub.parse("a/b@v1:x/y.gguf") == (Hub("a/b", ("x/y.gguf",), "x/y.gguf"), "v1")
     assert hub.parse("a/b/c") is None

@@ -77,7 +77,9 @@ def test_a_change_of_exposure_is_no_change() -> None:
 
 
 def test_slides_that_follow_each_other_are_each_read() -> None:
-    decks = [slide([f"Part {n} of the plan", f"Owner: team {n * 7}", f"Due 1{n} May"]) for n in range(6)]
+    decks = [
+        slide([f"Part {n} of the plan", f"Owner: team {n * 7}", f"Due 1{n} May"]) for n in range(6)
+    ]
     events = watch([picture for picture in decks for _ in range(12)])
     times = [e.time for e in readings(events)]
     for number in range(6):

@@ -24,7 +24,10 @@ class HandMadeMemory:
     """Each observation is its own moment. Serves as a MemoryReader."""
 
     def __init__(
-        self, observations: Sequence[Observation], seconds: float = 600.0, embed: Embed | None = None
+        self,
+        observations: Sequence[Observation],
+        seconds: float = 600.0,
+        embed: Embed | None = None,
     ) -> None:
         self.observations = sorted(observations, key=lambda o: o.start)
         names = sorted({o.stream_id for o in observations}) or ["s"]
@@ -46,7 +49,15 @@ class HandMadeMemory:
             held = {stem(w.lower) for w in words(seen.text)}
             coverage = len(asked & held) / len(asked) if asked else 0.0
             hits.append(
-                Hit(seen, _moment(seen).id, coverage + float(similarity), float(similarity), coverage, WALL, "0" * 64)
+                Hit(
+                    seen,
+                    _moment(seen).id,
+                    coverage + float(similarity),
+                    float(similarity),
+                    coverage,
+                    WALL,
+                    "0" * 64,
+                )
             )
         return sorted(hits, key=lambda h: -h.score)[: query.limit]
 
@@ -118,7 +129,10 @@ def right(case: dict[str, Any], answer: Any) -> bool:
     text = answer.answer.lower()
 
     def says(word: str) -> bool:
-        return re.search(rf"(?<![a-z0-9]){re.escape(word.lower())}(e?s)?(?![a-z0-9])", text) is not None
+        return (
+            re.search(rf"(?<![a-z0-9]){re.escape(word.lower())}(e?s)?(?![a-z0-9])", text)
+            is not None
+        )
 
     if answer.abstained or any(says(w) for w in case.get("forbid", [])):
         return False

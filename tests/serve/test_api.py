@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -137,9 +138,17 @@ async def test_a_half_good_batch_leaves_nothing(api: httpx.AsyncClient) -> None:
 
 
 async def test_a_body_that_is_too_large_is_refused(api: httpx.AsyncClient) -> None:
-    reply = await api.post("/v1/search", json={"query": "x" * 300_000})
-    assert reply.status_code == 413
-    assert reply.json()["error"]["code"] == "too_large"
+    body = json.dumps({"query": "x" * 300_000}).encode()
+
+    async def in_chunks() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 50_000):
+            yield body[start : start + 50_000]
+
+    headers = {"content-type": "application/json"}
+    for content in (body, in_chunks()):
+        reply = await api.post("/v1/search", content=content, headers=headers)
+        assert reply.status_code == 413
+        assert reply.json()["error"]["code"] == "too_large"
 
 
 @pytest.mark.parametrize(

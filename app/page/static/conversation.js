@@ -1,0 +1,166 @@
+// Questions and answers: bubbles that fill as the answer is written, with the evidence under it.
+
+import { clock, el, fill, followEnd } from "./dom.js";
+import { Failure, events, sentence } from "./api.js";
+import { icon } from "./icons.js";
+import { evidence } from "./evidence.js";
+
+export class Conversation {
+  /** `stream()` gives {streamId} to ask, {} to ask everything, or {problem}: a sentence. */
+  constructor({ label, stream, empty, examples = [], placeholder = "Ask anything you would ask someone who was there" }) {
+    this.stream = stream;
+    this.pending = null;
+    this.asking = null;
+    this.log = el("div", { class: "talk-log", role: "log", "aria-label": label, "aria-live": "polite", tabindex: "0" });
+    this.empty = el("div", { class: "talk-empty" }, el("p", {}, empty),
+      examples.length > 0 && el("ul", { class: "examples" }, examples.map((text) =>
+        el("li", {}, el("button", { class: "chip", type: "button", onclick: () => this.ask(text) }, text)))));
+    this.input = el("textarea", { rows: 1, "aria-label": "Your question", placeholder, maxlength: 2000 });
+    this.input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+        event.preventDefault();
+        this.submit();
+      }
+    });
+    this.button = el("button", { class: "send", type: "submit", "aria-label": "Ask" }, icon("send"));
+    const form = el("form", { class: "asker", onsubmit: (event) => { event.preventDefault(); this.submit(); } },
+      this.input, this.button);
+    fill(this.log, this.empty);
+    this.node = el("section", { class: "talk card", "aria-label": label }, this.log, form);
+  }
+
+  clear() {
+    this.asking?.abort();
+    this.pending = null;
+    fill(this.log, this.empty);
+  }
+
+  submit() {
+    const text = this.input.value.trim();
+    if (!text) {
+      this.input.focus();
+      return;
+    }
+    this.input.value = "";
+    this.ask(text);
+  }
+
+  /** A typed question, answered piece by piece. */
+  async ask(text) {
+    const { streamId, problem } = this.stream();
+    const answer = this.exchange(text);
+    if (problem) {
+      answer.fail(problem);
+      return;
+    }
+    const asking = new AbortController();
+    this.asking?.abort();
+    this.asking = asking;
+    try {
+      await events("/v1/ask", { question: text, stream: true, ...(streamId && { stream_id: streamId }) },
+        (kind, body) => {
+          if (kind === "token") answer.token(body.text, Boolean(body.replace));
+          else if (kind === "replace") answer.token(body.text, true);
+          else if (kind === "answer") answer.finish(body);
+          else if (kind === "error") answer.fail(sentence(new Failure(500, body.error.code, body.error.message)));
+        }, asking.signal);
+      if (!answer.done) answer.fail("The answer broke off; please ask again.");
+    } catch (failure) {
+      if (failure.name === "AbortError") answer.interrupt();
+      else if (failure.code === "stream_not_found") answer.fail("Nothing is remembered of this yet; give it a few seconds.");
+      else answer.fail(sentence(failure));
+    }
+  }
+
+  /** What happens on a live stream: spoken questions and their answers. */
+  onEvent(kind, body) {
+    if (kind === "state" && body.state === "thinking" && body.question) this.spoken(body.question);
+    else if (kind === "token") this.pending?.token(body.text, Boolean(body.replace));
+    else if (kind === "interrupted") this.pending?.interrupt();
+    else if (kind === "state" && body.state === "failed") this.pending?.fail(body.message || "The answer failed.");
+    else if (kind === "answer" && body.trigger !== "asked") this.answered(body);
+  }
+
+  spoken(question, utterance = null) {
+    if (this.pending && !this.pending.done) this.pending.interrupt();
+    this.pending = this.exchange(question, { spoken: true, at: utterance?.start ?? null });
+  }
+
+  answered(body) {
+    const question = body.utterance?.text || body.question;
+    if (!this.pending || this.pending.done) this.spoken(question, body.utterance);
+    this.pending.finish(body);
+    this.pending = null;
+  }
+
+  /** A question's bubble and the empty answer under it. */
+  exchange(text, { spoken = false, at = null } = {}) {
+    const bubble = el("div", { class: "bubble asked" },
+      spoken && el("span", { class: "spoken", title: "Spoken" }, icon("microphone"), el("span", { class: "unseen" }, "Spoken: ")),
+      el("span", { dir: "auto" }, text),
+      at !== null && el("span", { class: "bubble-time" }, clock(at)));
+    const answer = new AnswerBubble(this.log);
+    followEnd(this.log, () => {
+      this.empty.remove();
+      this.log.append(bubble, answer.node);
+    });
+    this.log.scrollTop = this.log.scrollHeight;
+    return answer;
+  }
+}
+
+class AnswerBubble {
+  constructor(log) {
+    this.log = log;
+    this.done = false;
+    this.text = el("p", { class: "answer-text", dir: "auto" });
+    this.dots = el("span", { class: "dots", role: "img", "aria-label": "Thinking" }, el("i"), el("i"), el("i"));
+    this.below = el("div", { class: "answer-below" });
+    this.node = el("div", { class: "bubble answer", "aria-busy": "true" }, this.dots, this.text, this.below);
+  }
+
+  token(text, replace) {
+    if (this.done) return;
+    followEnd(this.log, () => {
+      this.dots.remove();
+      this.text.textContent = replace ? text : (this.text.textContent + text).trimStart();
+    });
+  }
+
+  finish(answer) {
+    if (this.done) return;
+    followEnd(this.log, () => {
+      this.end();
+      this.text.textContent = answer.answer;
+      this.node.classList.toggle("abstained", answer.abstained);
+      const seconds = (answer.timings?.first_token_ms || 0) / 1000;
+      fill(this.below,
+        answer.interrupted && el("p", { class: "answer-note" }, "Interrupted"),
+        answer.citations.length > 0 && el("ul", { class: "evidences", "aria-label": "Evidence" },
+          answer.citations.map((cited) => el("li", {}, evidence(cited)))),
+        seconds > 0 && el("p", { class: "answer-note" }, `began after ${seconds.toFixed(1)} s`));
+    });
+  }
+
+  interrupt() {
+    if (this.done) return;
+    this.end();
+    this.node.classList.add("interrupted");
+    fill(this.below, el("p", { class: "answer-note" }, "Interrupted"));
+  }
+
+  fail(text) {
+    if (this.done) return;
+    followEnd(this.log, () => {
+      this.end();
+      this.node.classList.add("failed");
+      this.text.textContent = text;
+    });
+  }
+
+  end() {
+    this.done = true;
+    this.dots.remove();
+    this.node.removeAttribute("aria-busy");
+  }
+}

@@ -1,0 +1,72 @@
+// A piece of evidence as a thumbnail with its time, which opens the moment it is from.
+
+import { clock, el } from "./dom.js";
+import { icon, KINDS } from "./icons.js";
+import { openMoment } from "./moment.js";
+
+const KEYFRAMES = "/v1/moments/";
+
+/** A moment's picture, or its kind's drawing. Only our own server's pictures are ever asked for. */
+export function picture(keyframe, kind, description = "") {
+  if (!keyframe || !keyframe.startsWith(KEYFRAMES)) {
+    return el("span", { class: "no-picture" }, icon(kind));
+  }
+  const image = el("img", { src: keyframe, alt: description, loading: "lazy", decoding: "async" });
+  image.addEventListener("error", () => image.replaceWith(picture(null, kind)), { once: true });
+  return image;
+}
+
+/** `cited`: {moment_id, stream_id, start, end, kind, quote, keyframe}. */
+export function evidence(cited) {
+  const said = (cited.quote || "").replaceAll("\n", " / ");
+  const verb = KINDS[cited.kind] || "Remembered";
+  return el("button", {
+    class: "evidence",
+    type: "button",
+    "aria-label": `${verb} at ${clock(cited.start)}: ${said.slice(0, 160)}`,
+    title: said.slice(0, 300),
+    onclick: () => openMoment(cited.moment_id, { streamId: cited.stream_id, quote: cited.quote, at: cited.start }),
+  },
+  picture(cited.keyframe, cited.kind),
+  el("span", { class: "evidence-time" }, clock(cited.start)));
+}
+
+/** A strip of moments that grows at its end. */
+export class Strip {
+  constructor(label, { empty, longest = 240 } = {}) {
+    this.list = el("ol", { class: "strip", "aria-label": label, tabindex: "0" });
+    this.empty = el("p", { class: "strip-empty" }, empty || "");
+    this.node = el("div", { class: "strip-frame" }, this.empty, this.list);
+    this.longest = longest;
+    this.seen = new Set();
+  }
+
+  clear() {
+    this.list.replaceChildren();
+    this.seen.clear();
+    this.empty.hidden = false;
+  }
+
+  /** What the moment shows; one that is already there is left as it is. */
+  add(moment, { follow = false } = {}) {
+    if (this.seen.has(moment.moment_id)) return;
+    this.seen.add(moment.moment_id);
+    this.empty.hidden = true;
+    const kind = moment.observations?.[0]?.kind || "vision";
+    const text = moment.text.replaceAll("\n", " / ");
+    const atEnd = this.list.scrollWidth - this.list.scrollLeft - this.list.clientWidth < 120;
+    this.list.append(el("li", { class: follow ? "arriving" : null },
+      el("button", {
+        class: "frame",
+        type: "button",
+        "aria-label": `Moment at ${clock(moment.start)}: ${text.slice(0, 120)}`,
+        title: text.slice(0, 300),
+        onclick: () => openMoment(moment.moment_id, { streamId: moment.stream_id, at: moment.start }),
+      },
+      moment.keyframe ? picture(moment.keyframe, kind) : el("span", { class: "no-picture words" }, icon(kind),
+        el("span", {}, text.slice(0, 60))),
+      el("span", { class: "evidence-time" }, clock(moment.start)))));
+    if (this.list.childElementCount > this.longest) this.list.firstElementChild.remove();
+    if (follow && atEnd) this.list.scrollLeft = this.list.scrollWidth;
+  }
+}

@@ -1,0 +1,352 @@
+// The Live tab: a session with the agent, and what comes back from it.
+
+import { clock, el, store } from "./dom.js";
+import { get, sentence, server } from "./api.js";
+import { notice, settle } from "./notices.js";
+import { inScope, newLiveId, scope, streamName } from "./session.js";
+import { follow } from "./follow.js";
+import { Conversation } from "./conversation.js";
+import { Strip } from "./evidence.js";
+import { Stage } from "./stage.js";
+import { Transcript } from "./transcript.js";
+import { UNSUPPORTED, alreadyAllowed, devices, openCamera, openMicrophone, openScreen, refusal, supported } from "./media.js";
+import { WhipSession } from "./whip.js";
+import { light } from "./light.js";
+import { forgotten } from "./forget.js";
+
+const RESUME_WITHIN = 10 * 60 * 1000; // ms after which a reloaded page no longer goes on by itself
+const RESUME = "resume";
+const DEVICE_NOTICES = ["camera", "microphone", "screen"];
+
+export class LiveTab {
+  constructor() {
+    this.session = null;
+    this.streamId = null;
+    this.tracks = { camera: null, screen: null, microphone: null };
+    this.voiceOn = store("voice") !== "off";
+    this.transcript = new Transcript();
+    this.stage = new Stage({
+      start: () => this.start(),
+      stop: () => this.stop(),
+      camera: () => this.switch("camera"),
+      screen: () => this.switch("screen"),
+      microphone: () => this.switchMicrophone(),
+      voice: () => this.switchVoice(),
+      hush: () => this.session?.control({ stop: true }),
+      push: (held) => this.session?.control({ push: held }),
+      device: (kind) => this.changeDevice(kind),
+    }, this.transcript.caption);
+    this.stage.live(false);
+    this.stage.press("voice", this.voiceOn);
+    this.strip = new Strip("Timeline of this session", { empty: "Pictures gather here while Lookback watches." });
+    this.lag = el("p", { class: "quiet-text lag" });
+    this.talk = new Conversation({
+      label: "Conversation",
+      stream: () => this.askable(),
+      empty: "Ask aloud or in writing. Every answer shows what it rests on.",
+      examples: ["What did I show you last?", "What was said about tomorrow?", "Where did I leave my keys?"],
+    });
+    this.node = el("div", { class: "live" },
+      el("div", { class: "live-left" }, this.stage.node, this.transcript.node),
+      el("div", { class: "live-right" }, this.talk.node),
+      el("section", { class: "card live-strip", "aria-labelledby": "strip-title" },
+        el("div", { class: "row between" }, el("h2", { id: "strip-title" }, "Timeline"), this.lag),
+        this.strip.node));
+    this.listen();
+  }
+
+  listen() {
+    if (!supported()) {
+      this.stage.startButton.disabled = true;
+      notice("unsupported", UNSUPPORTED);
+      return;
+    }
+    const relist = async () => this.stage.list(await devices());
+    relist();
+    navigator.mediaDevices.addEventListener("devicechange", async () => {
+      await relist();
+      this.comeBack();
+    });
+    document.addEventListener("keydown", (event) => this.key(event, true));
+    document.addEventListener("keyup", (event) => this.key(event, false));
+    window.addEventListener("pagehide", () => this.session?.abandon());
+    server.addEventListener("back", () => this.catchUp());
+    forgotten.addEventListener("forgotten", () => this.redraw());
+    scope.addEventListener("change", () => !this.session && this.lastStream());
+    this.lastStream();
+    this.resume();
+  }
+
+  /** T is held to talk, unless something is being written. */
+  key(event, down) {
+    if (!this.session || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape" && down) this.session.control({ stop: true });
+    if (event.key?.toLowerCase() !== "t" || event.repeat || event.target.closest("input, textarea, select, dialog")) return;
+    this.stage.held(down);
+  }
+
+  /** What a typed question is about. */
+  askable() {
+    if (this.streamId) return { streamId: this.streamId };
+    if (scope.everything) return {};
+    return { problem: "There is nothing to look back on yet: start watching, or drop a recording in Recordings." };
+  }
+
+  /** Before a session: the newest one stays to be asked about. */
+  async lastStream() {
+    try {
+      const { streams } = await get("/v1/streams");
+      if (this.session) return;
+      const [latest] = inScope(streams).filter((one) => one.source === "webrtc" || one.stream_id.includes("live-"));
+      this.streamId = latest?.stream_id ?? null;
+      this.redraw();
+    } catch (failure) {
+      notice("streams", sentence(failure));
+    }
+  }
+
+  async start({ streamId = newLiveId(), wanted = { camera: true, microphone: true } } = {}) {
+    this.stage.startButton.disabled = true;
+    DEVICE_NOTICES.forEach((name) => settle(name));
+    await this.openDevices(wanted);
+    this.stage.startButton.disabled = false;
+    const { camera, microphone } = this.tracks;
+    if (!camera && !microphone) return;
+    this.streamId = streamId;
+    this.talk.clear();
+    this.transcript.clear();
+    this.strip.clear();
+    this.session = new WhipSession(streamId, { voice: this.voiceOn });
+    this.hear(this.session);
+    this.stage.show("connecting");
+    this.shown();
+    this.unfollow = follow(streamId, (kind, body) => this.onEvent(kind, body), () => this.catchUp());
+    await this.session.start({ video: camera, audio: microphone });
+  }
+
+  async openDevices(wanted) {
+    const open = { camera: openCamera, microphone: openMicrophone };
+    await Promise.all(Object.entries(open).map(async ([kind, opener]) => {
+      if (!wanted[kind]) return;
+      try {
+        this.hold(kind, await opener(this.stage.deviceId(kind)));
+      } catch (error) {
+        const other = kind === "camera" ? "Lookback listens only." : "Lookback watches only; you can type your questions.";
+        notice(kind, `${refusal(error, kind)} ${other}`);
+      }
+    }));
+    if (!this.tracks.camera && !this.tracks.microphone) {
+      settle("microphone");
+      notice("camera", "Neither camera nor microphone could be used: allow them beside the address bar, then start again.");
+    }
+    this.stage.list(await devices());
+  }
+
+  /** A track of ours; should it end by itself, the device is gone. */
+  hold(kind, track) {
+    this.tracks[kind] = track;
+    track.addEventListener("ended", () => {
+      if (this.tracks[kind] !== track) return;
+      this.tracks[kind] = null;
+      if (kind !== "screen") notice(kind, `The ${kind} is gone; plug it in again and it goes on.`);
+      if (kind === "microphone") this.session?.use("audio", null);
+      else this.useVideo();
+      this.shown();
+    });
+    track.addEventListener("mute", () => kind === "microphone" && this.shown());
+  }
+
+  /** A device was plugged in: what had gone comes back. */
+  async comeBack() {
+    for (const [kind, opener] of [["camera", openCamera], ["microphone", openMicrophone]]) {
+      if (!this.session || this.tracks[kind] || !this.lostDevice(kind)) continue;
+      try {
+        this.hold(kind, await opener(this.stage.deviceId(kind)));
+        settle(kind, `The ${kind} is back.`);
+        await (kind === "camera" ? this.useVideo() : this.session.use("audio", this.tracks.microphone));
+        this.shown();
+      } catch {
+        continue; // The notice still says what is missing.
+      }
+    }
+  }
+
+  lostDevice(kind) {
+    const { select } = this.stage.pickers[kind];
+    return this.stage[kind].getAttribute("aria-pressed") === "false" && !select.disabled && !this.switchedOff?.has(kind);
+  }
+
+  hear(session) {
+    const current = (run) => (event) => this.session === session && run(event);
+    session.addEventListener("connected", current(() => {
+      settle("call", "Live again, with the same memory.");
+      this.stage.show("listening");
+    }));
+    session.addEventListener("lost", current((event) => {
+      this.stage.show("lost");
+      const failure = event.detail;
+      const full = failure?.status === 507 || failure?.status === 503;
+      notice("call", full ? sentence(failure) : "The live connection broke; it is being made again.", { tone: "wait" });
+    }));
+    session.addEventListener("refused", current((event) => {
+      notice("call", sentence(event.detail));
+      this.stop();
+    }));
+    session.addEventListener("opened", current(() => session.control({ voice: this.voiceOn })));
+    session.addEventListener("heard", current((event) => {
+      this.stage.sound.srcObject = event.detail;
+      this.stage.sound.muted = !this.voiceOn;
+      this.stage.sound.play().catch(() => notice("sound", "The browser holds the voice back.",
+        { action: { text: "Let it speak", run: () => this.stage.sound.play() } }));
+    }));
+  }
+
+  async stop() {
+    const session = this.session;
+    this.session = null;
+    this.unfollow?.();
+    for (const kind of Object.keys(this.tracks)) this.release(kind);
+    this.switchedOff = new Set();
+    this.stage.sound.srcObject = null;
+    this.transcript.partial("");
+    settle("call");
+    this.shown();
+    this.stage.show("off");
+    sessionStorage.removeItem(RESUME);
+    await session?.stop();
+  }
+
+  release(kind) {
+    const track = this.tracks[kind];
+    this.tracks[kind] = null;
+    track?.stop();
+  }
+
+  async switch(kind) {
+    settle(kind);
+    this.switchedOff ??= new Set();
+    if (this.tracks[kind]) {
+      this.release(kind);
+      this.switchedOff.add(kind);
+    } else {
+      this.switchedOff.delete(kind);
+      try {
+        this.hold(kind, kind === "screen" ? await openScreen() : await openCamera(this.stage.deviceId("camera")));
+      } catch (error) {
+        notice(kind, refusal(error, kind), { stays: kind !== "screen" });
+      }
+    }
+    await this.useVideo();
+    this.shown();
+  }
+
+  async switchMicrophone() {
+    settle("microphone");
+    const track = this.tracks.microphone;
+    if (track) {
+      track.enabled = !track.enabled;
+    } else {
+      try {
+        this.hold("microphone", await openMicrophone(this.stage.deviceId("microphone")));
+        await this.session?.use("audio", this.tracks.microphone);
+      } catch (error) {
+        notice("microphone", refusal(error, "microphone"));
+      }
+    }
+    this.shown();
+  }
+
+  switchVoice() {
+    this.voiceOn = !this.voiceOn;
+    store("voice", this.voiceOn ? "on" : "off");
+    this.stage.press("voice", this.voiceOn);
+    this.stage.sound.muted = !this.voiceOn;
+    if (this.session) this.session.voice = this.voiceOn;
+    this.session?.control({ voice: this.voiceOn });
+  }
+
+  async changeDevice(kind) {
+    if (!this.session || !this.tracks[kind]) return;
+    this.release(kind);
+    await (kind === "camera" ? this.switch("camera") : this.switchMicrophone());
+  }
+
+  useVideo() {
+    return this.session?.use("video", this.tracks.screen || this.tracks.camera);
+  }
+
+  /** What is on, on the page and for the reload that may come. */
+  shown() {
+    const live = Boolean(this.session);
+    const { camera, screen, microphone } = this.tracks;
+    const on = { camera: Boolean(camera), screen: Boolean(screen), microphone: Boolean(microphone?.enabled) };
+    this.stage.watch(screen || camera);
+    this.stage.live(live, on);
+    light(live && (on.camera || on.screen || on.microphone), live);
+    if (live) {
+      sessionStorage.setItem(RESUME, JSON.stringify({ streamId: this.streamId, at: Date.now(),
+        wanted: { camera: Boolean(camera), microphone: Boolean(microphone) } }));
+    }
+  }
+
+  /** A page that was reloaded while it was live goes on with the same stream. */
+  async resume() {
+    const had = JSON.parse(sessionStorage.getItem(RESUME) || "null");
+    sessionStorage.removeItem(RESUME);
+    if (!had) return;
+    const name = streamName(had.streamId);
+    if (Date.now() - had.at < RESUME_WITHIN && (await alreadyAllowed())) {
+      notice(RESUME, `The page was reloaded; going on with ${name}.`, { tone: "good" });
+      await this.start(had);
+    } else {
+      notice(RESUME, `The page was reloaded while it was live.`,
+        { action: { text: `Go on with ${name}`, run: () => this.start(had) } });
+    }
+  }
+
+  onEvent(kind, body) {
+    if (kind === "observation") this.transcript.observe(body);
+    else if (kind === "partial") this.transcript.partial(body.text);
+    else if (kind === "moment") this.strip.add(body, { follow: true });
+    else if (kind === "progress") this.progress(body);
+    else if (kind === "state" && body.state !== "failed") this.stage.show(body.state);
+    else if (kind === "state") this.stage.show("listening");
+    else if (kind === "missed") this.catchUp();
+    else if (kind === "ended") this.sessionEnded(body);
+    this.talk.onEvent(kind, body);
+  }
+
+  progress({ stream_time: time, lag, dropped }) {
+    this.transcript.reached(time);
+    const behind = lag >= 1 ? `, ${lag.toFixed(1)} s behind` : "";
+    this.lag.textContent = `${clock(time)}${behind}${dropped ? `, ${dropped} frames skipped` : ""}`;
+  }
+
+  /** The server ended it: if we did not ask for that, it is begun again. */
+  sessionEnded({ reason }) {
+    if (!this.session) return;
+    if (/full|space|507/i.test(reason || "")) {
+      notice("disk", "The disk is full: nothing new is remembered until there is room, and what was remembered stays.");
+    }
+    if (this.session.peer?.connectionState !== "connected") this.session.again();
+  }
+
+  redraw() {
+    this.strip.clear();
+    this.lag.textContent = "";
+    return this.catchUp();
+  }
+
+  /** What happened while nobody told us. */
+  async catchUp() {
+    if (!this.streamId) return;
+    try {
+      const { moments } = await get(`/v1/streams/${encodeURIComponent(this.streamId)}/timeline`);
+      for (const moment of moments) this.strip.add(moment);
+      this.strip.list.scrollLeft = this.strip.list.scrollWidth;
+    } catch (failure) {
+      if (failure.code === "stream_not_found" && !this.session) this.streamId = null;
+      else if (failure.status && failure.code !== "stream_not_found") notice("streams", sentence(failure));
+    }
+  }
+}

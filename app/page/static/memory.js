@@ -1,0 +1,161 @@
+// The Memory tab: search with pictures, filters, a day's timeline, and forgetting.
+
+import { clock, el, fill, plural, wallClock } from "./dom.js";
+import { get, post, sentence } from "./api.js";
+import { notice, settle } from "./notices.js";
+import { icon, KINDS } from "./icons.js";
+import { inScope, scope, streamName } from "./session.js";
+import { picture } from "./evidence.js";
+import { openMoment } from "./moment.js";
+import { forgetting, forgotten } from "./forget.js";
+import { DayView } from "./day.js";
+
+const SHOWN = 24;
+const WIDEST = 12; // streams searched one by one; a time of day means another second on each
+const PER_SEARCH = 60;
+
+export class MemoryTab {
+  constructor() {
+    this.streams = [];
+    this.kinds = new Set();
+    this.query = el("input", { type: "search", id: "query", placeholder: "Keys, door code, what Ines said …",
+      "aria-label": "Search the memory", maxlength: 500 });
+    this.stream = el("select", { id: "in-stream", onchange: () => this.search() });
+    this.from = el("input", { type: "datetime-local", id: "from", onchange: () => this.search() });
+    this.to = el("input", { type: "datetime-local", id: "to", onchange: () => this.search() });
+    this.chips = Object.entries(KINDS).map(([kind, label]) => el("button", {
+      class: "chip", type: "button", "aria-pressed": "false", onclick: (event) => this.toggleKind(kind, event.currentTarget),
+    }, icon(kind), label));
+    this.forgetStream = el("button", { class: "plain danger", type: "button", hidden: true,
+      onclick: () => this.forgetWhole() }, icon("bin"), "Forget this stream");
+    this.said = el("p", { class: "quiet-text", role: "status" });
+    this.results = el("ul", { class: "results", "aria-label": "Results" });
+    this.day = new DayView();
+    this.node = el("div", { class: "memory" },
+      el("section", { class: "searching", "aria-label": "Search" },
+        el("form", { class: "search-box", role: "search", onsubmit: (event) => { event.preventDefault(); this.search(); } },
+          icon("search"), this.query, el("button", { class: "primary", type: "submit" }, "Search")),
+        el("div", { class: "filters" },
+          el("div", { class: "chip-row", role: "group", "aria-label": "Kinds" }, this.chips),
+          field("in-stream", "In", this.stream), field("from", "From", this.from), field("to", "To", this.to),
+          this.forgetStream),
+        this.said, this.results),
+      this.day.node);
+    scope.addEventListener("change", () => this.refresh());
+    forgotten.addEventListener("forgotten", () => this.refresh());
+  }
+
+  async refresh() {
+    try {
+      this.streams = inScope((await get("/v1/streams")).streams);
+      settle("streams");
+    } catch (failure) {
+      notice("streams", sentence(failure));
+      return;
+    }
+    const chosen = this.stream.value;
+    fill(this.stream, el("option", { value: "" }, scope.everything ? "Everything" : "All of mine"),
+      this.streams.map((one) => el("option", { value: one.stream_id }, streamName(one.stream_id))));
+    this.stream.value = this.streams.some((one) => one.stream_id === chosen) ? chosen : "";
+    this.day.show(this.streams);
+    await this.search();
+  }
+
+  toggleKind(kind, chip) {
+    const on = !this.kinds.delete(kind);
+    if (on) this.kinds.add(kind);
+    chip.setAttribute("aria-pressed", String(on));
+    this.search();
+  }
+
+  async search() {
+    this.forgetStream.hidden = !this.stream.value;
+    const began = performance.now();
+    const asked = (this.asked = {});
+    if (!this.streams.length) {
+      this.nothing(null);
+      return;
+    }
+    try {
+      const hits = await this.found();
+      if (this.asked !== asked) return;
+      const kept = hits.filter((hit) => !this.kinds.size || this.kinds.has(hit.kind)).slice(0, SHOWN);
+      const text = this.query.value.trim();
+      if (!kept.length) this.nothing(text);
+      else this.draw(kept, text, performance.now() - began);
+    } catch (failure) {
+      notice("search", sentence(failure));
+    }
+  }
+
+  /** One search where that is enough; else one for each stream, best first among all. */
+  async found() {
+    const query = this.query.value.trim();
+    const bounded = this.from.value || this.to.value;
+    if (!this.stream.value && scope.everything && !bounded) {
+      return (await post("/v1/search", { query, limit: PER_SEARCH })).results;
+    }
+    const chosen = this.streams.filter((one) => !this.stream.value || one.stream_id === this.stream.value);
+    const searches = chosen.map((one) => ({ one, span: this.span(one) })).filter(({ span }) => span).slice(0, WIDEST);
+    const found = await Promise.all(searches.map(async ({ one, span }) =>
+      (await post("/v1/search", { query, limit: PER_SEARCH, stream_id: one.stream_id, ...span })).results));
+    const latest = (hit) => Date.parse(this.beginning(hit.stream_id)) + hit.start * 1000;
+    return found.flat().sort(query ? (a, b) => b.score - a.score : (a, b) => latest(b) - latest(a));
+  }
+
+  /** The filter's times as seconds of this stream; null when it has nothing there. */
+  span(stream) {
+    const begin = Date.parse(stream.wall_start);
+    const second = (value) => (Date.parse(value) - begin) / 1000;
+    const span = {};
+    if (this.from.value) {
+      if (second(this.from.value) > stream.seconds) return null;
+      span.start = Math.max(0, second(this.from.value));
+    }
+    if (this.to.value) {
+      if (second(this.to.value) < 0) return null;
+      span.end = second(this.to.value);
+    }
+    if (span.start !== undefined && span.end !== undefined && span.end < span.start) return null;
+    return span;
+  }
+
+  beginning(streamId) {
+    return this.streams.find((one) => one.stream_id === streamId)?.wall_start;
+  }
+
+  draw(hits, text, took) {
+    this.said.textContent = text
+      ? `${plural(hits.length, "find")} in ${Math.round(took)} ms, best first`
+      : `The latest ${plural(hits.length, "thing")} remembered`;
+    fill(this.results, hits.map((hit) => el("li", {}, el("button", {
+      class: "result", type: "button",
+      onclick: () => openMoment(hit.moment_id, { streamId: hit.stream_id, quote: hit.text, at: hit.start }),
+    },
+    el("span", { class: "result-picture" }, picture(hit.keyframe, hit.kind)),
+    el("span", { class: "result-words" },
+      el("span", { class: "result-text", dir: "auto" }, hit.text.replaceAll("\n", " / ")),
+      el("span", { class: "result-where" }, icon(hit.kind), el("span", { class: "unseen" }, `${KINDS[hit.kind] || ""} `),
+        el("span", {}, `${clock(hit.start)} · ${wallClock(this.beginning(hit.stream_id), hit.start, true)}`),
+        el("span", { class: "result-stream", dir: "auto" }, streamName(hit.stream_id))))))));
+  }
+
+  nothing(text) {
+    this.said.textContent = "";
+    fill(this.results, el("li", { class: "nothing" },
+      text === null
+        ? [el("p", { class: "nothing-title" }, "Nothing is remembered yet."),
+          el("p", {}, "Start watching in Live, or drop a recording in Recordings; what was seen and said can be found here.")]
+        : [el("p", { class: "nothing-title" }, text ? "Nothing like that is remembered." : "Nothing there."),
+          el("p", {}, "Try other words, or fewer filters.")]));
+  }
+
+  forgetWhole() {
+    const streamId = this.stream.value;
+    forgetting({ stream_id: streamId }, `all of ${streamName(streamId)}`);
+  }
+}
+
+function field(id, label, input) {
+  return el("div", { class: "field" }, el("label", { for: id }, label), input);
+}

@@ -1,0 +1,221 @@
+// The Recordings tab: files in, progress while they are watched, questions about them, and the original.
+
+import { clock, duration, el, fill } from "./dom.js";
+import { get, sentence } from "./api.js";
+import { notice, settle } from "./notices.js";
+import { icon } from "./icons.js";
+import { inScope, recordingId, scope, streamName } from "./session.js";
+import { Conversation } from "./conversation.js";
+import { Strip } from "./evidence.js";
+import { forgetting, forgotten } from "./forget.js";
+import { originals } from "./originals.js";
+import { Upload } from "./upload.js";
+
+export class RecordingsTab {
+  constructor({ show }) {
+    this.entries = new Map(); // stream id → {streamId, seconds, upload, node, …}
+    this.chosen = null;
+    this.input = el("input", { type: "file", multiple: true, accept: "video/*,audio/*,.mkv", class: "unseen", id: "files",
+      onchange: () => {
+        this.take([...this.input.files]);
+        this.input.value = "";
+      } });
+    this.drop = el("label", { class: "drop", for: "files" },
+      icon("film"),
+      el("strong", {}, "Drop recordings here, or choose files"),
+      el("span", {}, "Video or sound, in any common format. They are watched on this server, and nowhere else."));
+    this.list = el("ul", { class: "recordings", "aria-label": "Recordings" });
+    this.talk = new Conversation({
+      label: "Questions about this recording",
+      stream: () => this.askable(),
+      empty: "Ask what was said, shown or written in it. Every answer takes you to the second it rests on.",
+      examples: ["What was it about?", "What was written on the screen?", "Who said what, and when?"],
+    });
+    this.strip = new Strip("Moments of this recording", { empty: "Moments gather here while it is watched." });
+    this.video = el("video", { controls: true, playsinline: true, preload: "metadata", "aria-label": "The original recording" });
+    this.playerNote = el("p", { class: "quiet-text" });
+    this.title = el("h2", { id: "recording-title", tabindex: "-1" });
+    this.detail = el("div", { class: "recording", hidden: true },
+      this.title,
+      el("div", { class: "recording-parts" },
+        el("section", { class: "recording-left", "aria-labelledby": "recording-title" },
+          el("div", { class: "card player" }, this.video, this.playerNote),
+          el("section", { class: "card", "aria-label": "Moments" }, this.strip.node)),
+        this.talk.node));
+    this.node = el("div", { class: "recordings-tab" },
+      el("section", { class: "card shelf", "aria-label": "Your recordings" }, this.drop, this.input, this.list),
+      this.detail);
+    this.show = show;
+    originals.playedBy((streamId, seconds) => this.play(streamId, seconds));
+    this.acceptDrops();
+    scope.addEventListener("change", () => this.refresh());
+    forgotten.addEventListener("forgotten", () => this.refresh());
+  }
+
+  acceptDrops() {
+    const over = (is) => this.drop.classList.toggle("over", is);
+    this.node.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      over(true);
+    });
+    this.node.addEventListener("dragleave", (event) => !this.node.contains(event.relatedTarget) && over(false));
+    this.node.addEventListener("drop", (event) => {
+      event.preventDefault();
+      over(false);
+      this.take([...event.dataTransfer.files]);
+    });
+  }
+
+  /** Called whenever the tab comes to the front. */
+  async refresh() {
+    try {
+      const { streams } = await get("/v1/streams");
+      settle("streams");
+      const kept = inScope(streams).filter((one) => one.source !== "webrtc");
+      const known = new Set(kept.map((one) => one.stream_id));
+      for (const [id, entry] of this.entries) {
+        if (!known.has(id) && !entry.upload) this.remove(id);
+      }
+      for (const stream of kept.reverse()) this.entry(stream.stream_id, stream.seconds);
+    } catch (failure) {
+      notice("streams", sentence(failure));
+    }
+  }
+
+  take(files) {
+    for (const file of files) {
+      const streamId = recordingId(file);
+      originals.keep(streamId, file);
+      const entry = this.entry(streamId, null);
+      if (!entry.upload && !entry.seconds) this.upload(entry, file);
+      this.choose(streamId);
+    }
+  }
+
+  upload(entry, file) {
+    entry.upload = new Upload(entry.streamId, file, {
+      changed: (state) => this.drawProgress(entry, state),
+      moment: (moment) => this.chosen === entry.streamId && this.strip.add(moment, { follow: true }),
+      answered: (answer) => this.chosen === entry.streamId && this.talk.answered(answer),
+      done: (replay) => {
+        entry.upload = null;
+        entry.seconds = replay.stream_time;
+        this.drawEntry(entry);
+        if (this.chosen === entry.streamId) this.fillStrip(entry.streamId);
+      },
+      failed: (text) => {
+        entry.upload = null;
+        this.drawFailed(entry, text);
+      },
+    });
+    entry.upload.start();
+  }
+
+  entry(streamId, seconds) {
+    let entry = this.entries.get(streamId);
+    if (!entry) {
+      entry = { streamId, seconds, upload: null, node: el("li", {}) };
+      this.entries.set(streamId, entry);
+      this.list.prepend(entry.node);
+      this.drawEntry(entry);
+    } else if (!entry.upload && seconds && entry.seconds !== seconds) {
+      entry.seconds = seconds;
+      this.drawEntry(entry);
+    }
+    return entry;
+  }
+
+  remove(streamId) {
+    this.entries.get(streamId)?.node.remove();
+    this.entries.delete(streamId);
+    if (this.chosen === streamId) {
+      this.chosen = null;
+      this.detail.hidden = true;
+    }
+  }
+
+  drawEntry(entry) {
+    const name = streamName(entry.streamId);
+    fill(entry.node,
+      el("button", { class: "recording-row", type: "button", "aria-pressed": String(this.chosen === entry.streamId),
+        onclick: () => this.choose(entry.streamId) },
+      icon("film"), el("span", { class: "recording-name", dir: "auto" }, name),
+      entry.seconds ? el("span", { class: "quiet-text" }, clock(entry.seconds)) : null),
+      !entry.upload && el("button", { class: "bare", type: "button", "aria-label": `Forget ${name}`,
+        onclick: () => forgetting({ stream_id: entry.streamId }, `all of ${name}`) }, icon("bin")));
+  }
+
+  drawProgress(entry, { label, share, eta }) {
+    if (!entry.bar) {
+      this.drawEntry(entry);
+      entry.bar = el("progress", { max: 1, "aria-label": `Progress of ${streamName(entry.streamId)}` });
+      entry.word = el("span", { class: "quiet-text" });
+    }
+    if (!entry.bar.isConnected) entry.node.append(el("div", { class: "progress" }, entry.bar, entry.word));
+    if (share === null) entry.bar.removeAttribute("value");
+    else entry.bar.value = share;
+    entry.word.textContent = eta === null || eta === undefined ? label : `${label}, ${duration(eta)} left`;
+  }
+
+  drawFailed(entry, text) {
+    entry.bar = null;
+    this.drawEntry(entry);
+    entry.node.append(el("p", { class: "problem", role: "alert" }, text));
+  }
+
+  choose(streamId) {
+    if (this.chosen === streamId) return;
+    this.chosen = streamId;
+    for (const entry of this.entries.values()) {
+      entry.node.querySelector(".recording-row")?.setAttribute("aria-pressed", String(entry.streamId === streamId));
+    }
+    this.detail.hidden = false;
+    this.title.textContent = streamName(streamId);
+    this.talk.clear();
+    this.strip.clear();
+    const url = originals.url(streamId);
+    this.video.hidden = !url;
+    if (url) this.video.src = url;
+    else this.video.removeAttribute("src");
+    this.playerNote.textContent = url
+      ? "The original plays from your own file. Lookback keeps what it understood and a few pictures, not the recording."
+      : "The recording itself is not kept on the server. Drop the same file again to play it here.";
+    this.fillStrip(streamId);
+    this.earlierAnswers(streamId);
+  }
+
+  async fillStrip(streamId) {
+    try {
+      const { moments } = await get(`/v1/streams/${encodeURIComponent(streamId)}/timeline`);
+      if (this.chosen !== streamId) return;
+      for (const moment of moments) this.strip.add(moment);
+    } catch (failure) {
+      if (failure.status !== 404) notice("streams", sentence(failure));
+    }
+  }
+
+  /** What the recording itself asked. */
+  async earlierAnswers(streamId) {
+    const { upload } = this.entries.get(streamId) ?? {};
+    for (const answer of upload?.answers ?? []) this.talk.answered(answer);
+  }
+
+  askable() {
+    if (this.chosen) return { streamId: this.chosen };
+    return { problem: "Choose a recording first." };
+  }
+
+  play(streamId, seconds) {
+    this.show();
+    this.entry(streamId, null);
+    this.choose(streamId);
+    const begin = () => {
+      this.video.currentTime = seconds;
+      this.video.play().catch(() => {});
+    };
+    if (this.video.readyState >= 1) begin();
+    else this.video.addEventListener("loadedmetadata", begin, { once: true });
+    this.video.scrollIntoView({ block: "nearest" });
+    this.video.focus();
+  }
+}

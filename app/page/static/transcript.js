@@ -1,0 +1,61 @@
+// What is heard and seen, as it happens: the words being said, what is in view, and the lines before.
+
+import { clock, el, fill, followEnd } from "./dom.js";
+import { icon, KINDS } from "./icons.js";
+
+const LINES = 150;
+const IN_VIEW = 12; // seconds after which what was seen is no longer "now"
+
+export class Transcript {
+  constructor() {
+    this.view = el("ul", { class: "chips", "aria-label": "In view now" });
+    this.lines = el("ol", { class: "lines", role: "log", "aria-label": "Heard and seen", "aria-live": "off", tabindex: "0" });
+    this.empty = el("p", { class: "quiet-text" }, "What is said and seen will be written here.");
+    this.saying = el("p", { class: "saying", hidden: true, dir: "auto" });
+    this.seenAt = 0;
+    this.node = el("section", { class: "card heard", "aria-labelledby": "heard-title" },
+      el("h2", { id: "heard-title" }, "Heard and seen"),
+      this.view, el("div", { class: "lines-frame" }, this.empty, this.lines), this.saying);
+    /** Where the words being said are shown over the picture. */
+    this.caption = el("p", { class: "caption", "aria-hidden": "true", hidden: true, dir: "auto" });
+  }
+
+  clear() {
+    this.lines.replaceChildren();
+    fill(this.view);
+    this.empty.hidden = false;
+    this.partial("");
+  }
+
+  partial(text) {
+    for (const place of [this.saying, this.caption]) {
+      place.hidden = !text;
+      place.textContent = text ? `${text} …` : "";
+    }
+  }
+
+  observe(seen) {
+    if (seen.kind === "speech") this.partial("");
+    if (seen.kind === "vision") this.inView(seen);
+    this.empty.hidden = true;
+    followEnd(this.lines, () => {
+      this.lines.append(el("li", { class: seen.role === "question" ? "asked-line" : null },
+        el("span", { class: "around-time" }, clock(seen.start)),
+        el("span", { class: "around-kind" }, icon(seen.kind),
+          el("span", { class: "unseen" }, `${KINDS[seen.kind] || ""}: `)),
+        el("span", { class: "around-text", dir: "auto" }, seen.text.replaceAll("\n", " / "))));
+      if (this.lines.childElementCount > LINES) this.lines.firstElementChild.remove();
+    });
+  }
+
+  inView(seen) {
+    this.seenAt = seen.end;
+    const labels = seen.tags.length ? seen.tags.slice(0, 4).map((tag) => tag.label) : [seen.text.slice(0, 60)];
+    fill(this.view, labels.map((label) => el("li", { class: "tag" }, label)));
+  }
+
+  /** The stream has come this far: what was in view long ago is not any more. */
+  reached(seconds) {
+    if (seconds - this.seenAt > IN_VIEW) fill(this.view);
+  }
+}

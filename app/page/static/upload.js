@@ -1,0 +1,85 @@
+// One recording on its way: uploaded, waiting, watched. It says how far it is until it is done.
+
+import { Failure, get, sentence } from "./api.js";
+import { follow } from "./follow.js";
+
+const LOOK_EVERY = 1000; // ms
+
+export class Upload {
+  /** `on`: changed({label, share, eta}), moment, answered, done(replay), failed(sentence). */
+  constructor(streamId, file, on) {
+    Object.assign(this, { streamId, file, on, answers: [] });
+    this.path = `/v1/streams/${encodeURIComponent(streamId)}/replay`;
+  }
+
+  async start() {
+    const unfollow = follow(this.streamId, (kind, body) => this.heard(kind, body));
+    try {
+      await this.sendFile();
+      this.on.done(await this.watched());
+    } catch (failure) {
+      this.on.failed(sentence(failure));
+    } finally {
+      unfollow();
+    }
+  }
+
+  heard(kind, body) {
+    if (kind === "moment") this.on.moment(body);
+    if (kind === "answer") {
+      this.answers.push(body);
+      this.on.answered(body);
+    }
+  }
+
+  /** Fetch tells nothing of what is on its way; this older request does. */
+  sendFile() {
+    const form = new FormData();
+    form.append("wall_start", new Date(this.file.lastModified || Date.now()).toISOString());
+    form.append("file", this.file, this.file.name);
+    const request = new XMLHttpRequest();
+    const began = Date.now();
+    this.on.changed({ label: "Sending", share: 0, eta: null });
+    request.upload.addEventListener("progress", (event) => {
+      const share = event.lengthComputable ? event.loaded / event.total : null;
+      const eta = share > 0.02 ? ((Date.now() - began) / 1000) * (1 / share - 1) : null;
+      this.on.changed({ label: "Sending", share, eta });
+    });
+    return new Promise((resolve, reject) => {
+      request.addEventListener("load", () => (request.status === 202 || request.status === 409
+        ? resolve() : reject(failureOf(request))));
+      request.addEventListener("error", () => reject(
+        new Failure(0, "unreachable", "the recording could not be sent")));
+      request.open("POST", this.path);
+      request.send(form);
+    });
+  }
+
+  async watched() {
+    for (;;) {
+      let replay;
+      try {
+        replay = await get(this.path);
+      } catch (failure) {
+        if (failure.status !== 404) throw failure;
+        throw new Failure(500, "lost", "the server was restarted meanwhile: what was watched is kept; "
+          + "drop the file again for the rest");
+      }
+      if (replay.state === "done") return replay;
+      if (replay.state === "failed") throw new Failure(500, replay.error.code, replay.error.message);
+      const share = replay.state === "running" && replay.seconds ? replay.stream_time / replay.seconds : null;
+      this.on.changed({ label: replay.state === "waiting" ? "Waiting its turn" : "Watching", share, eta: replay.eta });
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
+    }
+  }
+}
+
+function failureOf(request) {
+  let error = { code: "error", message: `the server answered ${request.status}` };
+  try {
+    error = JSON.parse(request.responseText).error;
+  } catch {
+    // What is no JSON keeps the plain words above.
+  }
+  return new Failure(request.status, error.code, error.message);
+}

@@ -1,0 +1,196 @@
+"""One WebRTC session: an offer in, an answer out, its tracks into a LiveSource, the voice back.
+
+aiortc is spoken to here alone. It gathers every candidate before the answer is given (no trickle),
+and asks no STUN server unless the settings name one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aiortc import (
+    RTCConfiguration,
+    RTCIceServer,
+    RTCIceTransportPolicy,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
+from aiortc.contrib.media import MediaBlackhole
+from aiortc.sdp import SessionDescription
+
+from app.errors import BadOffer
+from app.live import LiveSource
+from app.voice import VoiceTrack
+
+log = logging.getLogger("lookback.live")
+
+CLOSING = 5.0  # seconds a peer connection may take to close
+MOST_SECTIONS = 8  # m-lines of an offer: each costs sockets
+
+
+class Peer:
+    """A peer connection that takes one audio and one video track.
+
+    Args:
+        on_control: a message of the data channel "control", parsed.
+        on_gone: the connection failed or was closed by the other side; called once, with why.
+    """
+
+    def __init__(
+        self,
+        source: LiveSource,
+        ice_servers: Sequence[RTCIceServer],
+        *,
+        host_addresses: Sequence[str] = (),
+        relay_only: bool = False,
+        on_control: Callable[[dict[str, Any]], None],
+        on_gone: Callable[[str], None],
+    ) -> None:
+        policy = RTCIceTransportPolicy.RELAY if relay_only else RTCIceTransportPolicy.ALL
+        configuration = RTCConfiguration(list(ice_servers), iceTransportPolicy=policy)
+        self._connection: Any = RTCPeerConnection(configuration)
+        self._source = source
+        self._host_addresses = tuple(host_addresses)
+        self._on_control, self._on_gone = on_control, on_gone
+        self._draining: list[asyncio.Task[None]] = []
+        self._kinds: set[str] = set()
+        self._surplus = MediaBlackhole()
+        self.voice: VoiceTrack | None = None
+        self._connection.on("track", self._take)
+        self._connection.on("datachannel", self._channel)
+        self._connection.on("connectionstatechange", self._changed)
+
+    @property
+    def connected(self) -> bool:
+        return str(self._connection.connectionState) == "connected"
+
+    async def answer(self, offer: str, *, voice: bool) -> str:
+        """The SDP answer. With `voice`, the agent's voice goes on an audio section that is sendrecv.
+
+        Raises:
+            BadOffer: the offer is malformed, sends nothing, or has no codec in common with us.
+        """
+        described = _parse(offer)
+        try:
+            await self._connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        except Exception as error:  # aiortc raises whatever its parser stumbles over
+            raise BadOffer(f"the offer cannot be met: {error or type(error).__name__}") from error
+        hears = any(m.kind == "audio" and m.direction == "sendrecv" for m in described.media)
+        if voice and hears:
+            self.voice = VoiceTrack()
+            self._connection.addTrack(self.voice)
+        if self._host_addresses:
+            self._offer_only(self._host_addresses)
+        await self._connection.setLocalDescription()
+        await self._surplus.start()
+        return str(self._connection.localDescription.sdp)
+
+    async def close(self) -> None:
+        """Releases sockets, decoders and threads. Safe to call twice."""
+        for task in self._draining:
+            task.cancel()
+        await asyncio.gather(*self._draining, return_exceptions=True)
+        await self._surplus.stop()
+        if self.voice is not None:
+            self.voice.stop()
+        try:
+            await asyncio.wait_for(self._connection.close(), CLOSING)
+        except TimeoutError:
+            log.warning("a peer connection did not close within %s s", CLOSING)
+
+    def _take(self, track: Any) -> None:
+        if track.kind in self._kinds or track.kind not in ("audio", "video"):
+            self._surplus.addTrack(track)  # a second camera: drained, or it would pile up
+            return
+        self._kinds.add(track.kind)
+        drain = self._source.listen if track.kind == "audio" else self._source.watch
+        self._draining.append(asyncio.create_task(drain(track), name=f"live: {track.kind}"))
+
+    def _channel(self, channel: Any) -> None:
+        if channel.label != "control":
+            return
+
+        def received(message: str | bytes) -> None:
+            try:
+                body = json.loads(message)
+            except ValueError:
+                body = None
+            if isinstance(body, dict):
+                self._on_control(body)
+            else:
+                log.warning("a control message that is no JSON object was ignored")
+
+        channel.on("message", received)
+
+    def _changed(self) -> None:
+        state = str(self._connection.connectionState)
+        if state in ("failed", "closed"):
+            self._on_gone("connection lost" if state == "failed" else "closed by the sender")
+
+    def _offer_only(self, addresses: Sequence[str]) -> None:
+        """Has host candidates gathered on exactly these addresses. aioice enumerates interfaces
+        and leaves out 127.0.0.1; what it enumerates reaches one method, whose argument is set here.
+        """
+        transports = [one.receiver.transport for one in self._connection.getTransceivers()]
+        if self._connection.sctp is not None:
+            transports.append(self._connection.sctp.transport)
+        for transport in transports:
+            agent = transport.transport.iceGatherer._connection
+            gather = type(agent).get_component_candidates
+
+            async def only(
+                component: int, addresses: Any, timeout: int = 5, *, agent: Any = agent, gather: Any = gather
+            ) -> Any:
+                return await gather(agent, component, self._host_addresses, timeout)
+
+            agent.get_component_candidates = only
+
+
+def _parse(offer: str) -> Any:
+    """The offer's sections, checked for what aiortc would not say in words. Raises BadOffer."""
+    if not offer.lstrip().startswith("v=0"):
+        raise BadOffer("the body is not SDP: it does not begin with v=0")
+    try:
+        described = SessionDescription.parse(offer)
+    except Exception as error:  # the parser raises ValueError, IndexError, KeyError and more
+        raise BadOffer(f"the SDP is malformed: {error or type(error).__name__}") from error
+    media = [section for section in described.media if section.kind in ("audio", "video")]
+    if not any(section.direction in ("sendonly", "sendrecv", None) for section in media):
+        raise BadOffer("the offer sends neither audio nor video")
+    if len(described.media) > MOST_SECTIONS:
+        raise BadOffer(f"the offer has more than {MOST_SECTIONS} media sections")
+    return described
+
+
+def ice_servers(setting: str) -> list[RTCIceServer]:
+    """STUN and TURN servers of the setting: URLs separated by commas, or a JSON list of
+    `{"urls", "username", "credential"}` as browsers take it. Raises ValueError.
+    """
+    setting = setting.strip()
+    if not setting:
+        return []
+    if setting.startswith("["):
+        return [
+            RTCIceServer(one["urls"], one.get("username"), one.get("credential"))
+            for one in json.loads(setting)
+        ]
+    return [RTCIceServer(url.strip()) for url in setting.split(",") if url.strip()]
+
+
+def link_headers(servers: Sequence[RTCIceServer]) -> list[str]:
+    """Values of `Link` that tell a WHIP client of the servers (RFC 9725, section 4.6)."""
+    values = []
+    for server in servers:
+        for url in [server.urls] if isinstance(server.urls, str) else server.urls:
+            value = f'<{url}>; rel="ice-server"'
+            if server.username:
+                secret = re.sub(r'(["\\])', r"\\\1", server.credential or "")
+                value += f'; username="{server.username}"; credential="{secret}"'
+                value += '; credential-type="password"'
+            values.append(value)
+    return values

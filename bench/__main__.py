@@ -1,0 +1,30 @@
+"""`python -m bench NAME ...`: one module of this package per figure, each with its own --help."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+BENCHES = {
+    "replay": "speed of each stage, times real time",
+    "answers": "answers right, beside two controls",
+    "recall": "evidence found by search, beside plain retrieval",
+    "weights": "the weights of the ranking, with each conversation left out in turn",
+}
+
+
+def main() -> None:
+    """Run the bench that the first argument names; exit status 2 if there is none such."""
+    arguments = sys.argv[1:]
+    if arguments[:1] and arguments[0] in BENCHES:
+        importlib.import_module(f"bench.{arguments[0]}").main(arguments[1:])
+        return
+    shown = arguments[:1] in (["-h"], ["--help"])
+    lines = [f"  {name:10}{what}" for name, what in BENCHES.items()]
+    text = "\n".join(["usage: python -m bench NAME ...", *lines])
+    print(text, file=sys.stdout if shown else sys.stderr)
+    sys.exit(0 if shown else 2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,413 @@
+"""A live stream that is talked with: perceived like any other, and answered while it goes on.
+
+Who speaks is known at once (`VoiceStarted`, `VoiceEnded`), what they say a little later (`Partial`,
+`Heard`). Every answer has a generation; what belongs to an older one never gets out. A voice that
+starts while the agent speaks silences it and cancels its answer; one that starts while it still
+thinks only holds it back, for it may be no more than "um".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from perception.pipeline import (
+    Heard,
+    MomentCut,
+    Partial,
+    Progress,
+    Seen,
+    StreamPipeline,
+    VoiceEnded,
+    VoiceStarted,
+)
+from perception.records import Observation, Role, Stream
+from perception.sources import Source
+from reasoning.followup import follows_up
+from reasoning.records import Answer, Question, Replace
+from reasoning.speaker import Speech
+from serve import failures, metrics
+from serve.live_settings import pipeline_settings
+from serve.sentences import Sentences, same_words
+from serve.session import StreamSession, Tally
+
+log = logging.getLogger("lookback.live")
+
+# A question that goes on so soon was cut off by its own pause: both halves are one.
+CONTINUES = 1.2
+CALLED = 3.0  # seconds after "Lookback" on its own in which what is said is meant for the agent
+ECHO = 0.75  # share of an utterance's words that the agent has just said itself
+ECHO_LAG = 1.5  # seconds after the agent fell silent in which its echo may still be heard
+STALE_PUSH = 1.0  # seconds an utterance may have ended before the button was pressed
+
+
+class Voice(Protocol):
+    """Where the agent's speech goes. `on_finished` is called when all of it has been said."""
+
+    on_finished: Callable[[], None]
+
+    @property
+    def speaking(self) -> bool: ...
+    def say(self, speech: Speech) -> None: ...
+    def silence(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Turn:
+    """One question and its answer. Stream times."""
+
+    generation: int
+    question: Question
+    heard_end: float
+    text: str = ""  # of the answer, as published so far
+    answer: Answer | None = None
+    spoken: str = ""  # of the answer, given to the voice so far
+    began: float | None = None  # when its first words got out
+    task: asyncio.Task[None] | None = None
+    concluded: bool = False
+    said: asyncio.Event = field(default_factory=asyncio.Event)  # the voice has finished
+
+
+class LiveSession(StreamSession):
+    """Runs one live stream to its end. `control` takes what the person's page sends."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        source: Source,
+        hub: Any,
+        *,
+        voice: Voice | None,
+        clock: Callable[[], float],
+    ) -> None:
+        super().__init__(
+            stream,
+            source,
+            hub.services,
+            hub.gate,
+            lambda kind, body: hub.events.publish(stream.id, kind, body),
+        )
+        self._hub = hub
+        self._voice = voice
+        self._clock = clock
+        self._muted = False
+        self._generation = 0
+        self._turn: Turn | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._quiet = asyncio.Event()  # nobody speaks
+        self._quiet.set()
+        self._preparing: asyncio.Task[None] | None = None
+        self._pushes: list[tuple[float, float | None]] = []  # when the button was down
+        self._question = ""  # the last utterance, with what belongs before it
+        self._called = (0.0, "")  # when the agent was called by name alone, and how
+        self._echoes: tuple[float, float, str] = (
+            0.0,
+            0.0,
+            "",
+        )  # the agent's last words: when, what
+        self._pipeline = StreamPipeline(
+            stream,
+            self._services.perception,
+            role_of=self._role_of,
+            settings=pipeline_settings(hub.settings),
+            begins=clock(),
+        )
+        if voice is not None:
+            voice.on_finished = self._voice_finished
+
+    async def run(self) -> Tally:
+        """Perceive until the source ends, and talk meanwhile."""
+        self._state("listening")
+        try:
+            async with aclosing(self._pipeline.run(self._source)) as events:
+                async for event in events:
+                    await self._take(event)
+        finally:
+            self._generation += 1
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        return self.tally
+
+    def control(self, message: dict[str, Any]) -> None:
+        """{"voice": bool} turns the voice on or off; {"push": bool} is push-to-talk, pressed or
+        released; {"stop": true} makes the agent stop. Anything else is ignored."""
+        if isinstance(speaks := message.get("voice"), bool):
+            self._muted = not speaks
+            if self._muted and self._voice is not None:
+                self._voice.silence()
+                self._voice_finished()
+        if message.get("stop") is True:
+            self._interrupt()
+        if isinstance(pressed := message.get("push"), bool):
+            if pressed:
+                self._interrupt_voice()
+                self._pushes = [*self._pushes[-8:], (self._clock(), None)]
+            elif self._pushes and self._pushes[-1][1] is None:
+                self._pushes[-1] = (self._pushes[-1][0], self._clock())
+
+    def typed(self, answer: Answer) -> None:
+        """A typed question was answered on this stream: it is part of what happened on it."""
+        now = round(self._clock(), 3)
+        self._remark(
+            Observation(self.stream.id, "speech", now, now, answer.question, role="question")
+        )
+        self._remark(self._answered(answer.answer, now, now))
+
+    async def _take(self, event: Any) -> None:
+        match event:
+            case VoiceStarted():
+                self._interrupt_voice()
+                self._quiet.clear()
+                self._state("hearing")
+            case VoiceEnded():
+                self._quiet.set()
+                self._state("thinking" if self._turn and not self._turn.answer else "listening")
+            case Partial(text, start):
+                self._publish("partial", {"text": text, "start": start})
+                self._prepare(text, start)
+            case Heard(observation, _):
+                self._perceived(observation)
+                if observation.role == "question":
+                    self._ask(observation)
+            case MomentCut(moment, keyframe):
+                await self._remember(moment, keyframe)
+            case Seen(observation):
+                self._perceived(observation)
+            case Progress(stream_time, lag, dropped):
+                self._progress(stream_time, lag, dropped)
+
+    # What an utterance is.
+
+    def _role_of(self, text: str) -> Role:
+        said = self._pipeline.uttering
+        start, end = (said.start, said.end) if said else (self._clock(), self._clock())
+        self._question = text
+        if self._is_echo(text, start):
+            return "answer"  # it is remembered as the agent's, and is no evidence
+        mode = self._hub.settings.answer_mode
+        if mode == "push":
+            return "question" if self._pushed(start, end) and text.strip() else "statement"
+        self._question = self._whole(text, start)
+        judgement = self._gate.judge(self._question)
+        self._called = (end, f"{text.rstrip('.,!? ')},") if judgement.reason == "only the name" else (0.0, "")
+        if judgement.role == "question":
+            return "question"
+        going_on = self._hub.dialogue.last(self.stream.id) is not None and mode == "any"
+        return "question" if going_on and follows_up(text) else "statement"
+
+    def _is_echo(self, text: str, start: float) -> bool:
+        since, until, words = self._echoes
+        if self._voice is not None and self._voice.speaking:
+            until = self._clock()
+        if not words or not since - 0.5 <= start <= until + ECHO_LAG:
+            return False
+        return len(text.split()) >= 2 and same_words(text, words) >= ECHO
+
+    def _pushed(self, start: float, end: float) -> bool:
+        return any(
+            pressed <= end + STALE_PUSH and (released is None or start <= released)
+            for pressed, released in self._pushes
+        )
+
+    def _whole(self, text: str, start: float) -> str:
+        """The text with what belongs before it: the agent's name, said on its own; or the first
+        half of a question whose answer has not begun."""
+        called_at, name = self._called
+        if name and 0 <= start - called_at <= CALLED:
+            return f"{name} {text}"
+        turn = self._turn
+        if turn is None or turn.began is not None or turn.question.utterance is None:
+            return text
+        first = str(turn.question.utterance["text"]).rstrip()
+        if start - turn.heard_end > CONTINUES or (first.endswith("?") and not text[:1].islower()):
+            return text
+        return f"{first.rstrip('.?!… ')} {text}"
+
+    # Questions.
+
+    def _prepare(self, text: str, start: float) -> None:
+        """Have what a question will need fetched while it is still being asked."""
+        talking = self._services.talking
+        busy = self._preparing is not None and not self._preparing.done()
+        if talking is None or busy or (self._turn is not None and not self._turn.concluded):
+            return
+        judgement = self._gate.judge(
+            text if text.rstrip().endswith("?") else f"{text.rstrip('. ')}?"
+        )
+        if judgement.role != "question":
+            return
+        self._pipeline.cut(start)
+        question = Question(
+            judgement.question,
+            self.stream.id,
+            start,
+            "spoken",
+            follows=self._hub.dialogue.last(self.stream.id),
+        )
+
+        async def prepare() -> None:
+            try:
+                await talking.prepare(question)
+            except Exception as error:  # noqa: BLE001 - the answer itself will say what is wrong
+                log.warning("an answer was not prepared: %s", type(error).__name__)
+
+        self._preparing = self._start(prepare())
+
+    def _ask(self, heard: Observation) -> None:
+        since = time.perf_counter()
+        text = self._question
+        begun = heard.start if text == heard.text else self._turn_start(heard.start)
+        self._interrupt()
+        asked = self._gate.judge(text)
+        question = Question(
+            text=asked.question,
+            stream_id=self.stream.id,
+            at=begun,
+            trigger="spoken",
+            utterance={"text": text, "start": begun, "end": heard.end},
+            follows=self._hub.dialogue.last(self.stream.id),
+        )
+        self._generation += 1
+        turn = self._turn = Turn(self._generation, question, heard.end)
+        self._state("thinking", question=question.text)
+        turn.task = self._start(self._answer_turn(turn, time.perf_counter() - since))
+
+    def _turn_start(self, otherwise: float) -> float:
+        at = self._turn.question.at if self._turn is not None else None
+        return otherwise if at is None else at
+
+    async def _answer_turn(self, turn: Turn, gate_seconds: float) -> None:
+        speaking: asyncio.Task[None] | None = None
+        sentences: asyncio.Queue[str | None] = asyncio.Queue()
+        if self._voice is not None and not self._muted and self._services.talking is not None:
+            speaking = self._start(self._speak(turn, sentences))
+        try:
+            answer = await self._generated(turn, sentences)
+        except Exception as error:  # noqa: BLE001 - an answer that fails must not stop perception
+            metrics.FAILED_ANSWERS.inc()
+            self._turn = None
+            self._state("failed", message=failures.known(error)[1]["error"]["message"])
+            self._state("listening")
+            return
+        finally:
+            sentences.put_nowait(None)
+        timings = replace(answer.timings, gate_ms=round(gate_seconds * 1000, 2))
+        turn.answer = replace(answer, timings=timings)
+        turn.text = answer.answer
+        self._hub.dialogue.note(self.stream.id, answer)
+        body = turn.answer.to_json()
+        self.tally.answers.append(body)
+        self._publish("answer", {**body, "generation": turn.generation})
+        if speaking is not None:
+            await speaking
+            if self._voice is not None and self._voice.speaking:
+                await turn.said.wait()
+        self._conclude(turn)
+
+    async def _generated(self, turn: Turn, sentences: asyncio.Queue[str | None]) -> Answer:
+        split = Sentences()
+        pieces = self._services.reasoning.answer(turn.question)
+        async with aclosing(pieces) as stream:  # type: ignore[type-var]
+            async for piece in stream:
+                if turn.generation != self._generation:
+                    raise asyncio.CancelledError
+                if isinstance(piece, Answer):
+                    for one in split.rest():
+                        sentences.put_nowait(one)
+                    return piece
+                replaced = isinstance(piece, Replace)
+                turn.began = turn.began if turn.began is not None else self._clock()
+                turn.text = piece.text if replaced else turn.text + piece.text
+                self._publish(
+                    "token",
+                    {"text": piece.text, "replace": replaced, "generation": turn.generation},
+                )
+                if replaced:
+                    split = Sentences()
+                    if turn.spoken and self._voice is not None:
+                        self._voice.silence()  # what it says turned out not to stand
+                for one in split.add(piece.text):
+                    sentences.put_nowait(one)
+        raise RuntimeError("the answer ended before it was whole")
+
+    # The voice.
+
+    async def _speak(self, turn: Turn, sentences: asyncio.Queue[str | None]) -> None:
+        talking, voice = self._services.talking, self._voice
+        assert talking is not None
+        assert voice is not None
+        while (sentence := await sentences.get()) is not None:
+            try:
+                speech = await talking.speak(sentence)
+            except Exception as error:  # noqa: BLE001 - the answer stands in text
+                log.warning("a sentence was not spoken: %s", type(error).__name__)
+                self._publish("state", {"state": "failed", "message": "the voice is not answering"})
+                return
+            await self._quiet.wait()  # who speaks is not interrupted
+            if turn.generation != self._generation or self._muted:
+                return
+            if not turn.spoken:
+                self._state("speaking", generation=turn.generation)
+                self._echoes = (self._clock(), self._clock(), "")
+            turn.spoken = f"{turn.spoken} {sentence}".strip()
+            self._echoes = (self._echoes[0], self._clock() + speech.seconds, turn.spoken)
+            turn.said.clear()
+            voice.say(speech)
+
+    def _voice_finished(self) -> None:
+        if self._turn is not None:
+            self._turn.said.set()
+
+    def _interrupt_voice(self) -> None:
+        """Barge-in: somebody speaks. An answer that has not been heard yet goes on."""
+        if self._voice is not None and self._voice.speaking:
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        """End the answer under way, spoken or not; nothing of it gets out any more."""
+        turn, self._turn = self._turn, None
+        if self._voice is not None:
+            self._voice.silence()
+        if turn is None or turn.concluded:
+            return
+        self._generation += 1
+        if turn.task is not None:
+            turn.task.cancel()
+        self._echoes = (self._echoes[0], self._clock(), self._echoes[2])
+        self._publish("interrupted", {"generation": turn.generation})
+        self._conclude(turn, interrupted=True)
+
+    def _conclude(self, turn: Turn, *, interrupted: bool = False) -> None:
+        """The answer was given, or cut off: either way it happened, and is remembered."""
+        turn.concluded = True
+        if turn.text and turn.began is not None:
+            remembered = self._answered(turn.text, turn.began, self._clock())
+            self._remark(replace(remembered, ref="interrupted" if interrupted else None))
+        if self._turn is turn:
+            self._turn = None
+        if not interrupted:
+            self._state("listening" if self._quiet.is_set() else "hearing")
+
+    def _answered(self, text: str, start: float, end: float) -> Observation:
+        name = self._hub.settings.agent_name
+        start, end = round(start, 3), round(max(start, end), 3)
+        return Observation(self.stream.id, "speech", start, end, text, speaker=name, role="answer")
+
+    def _remark(self, observation: Observation) -> None:
+        self._pipeline.remark(observation)
+        self._perceived(observation)
+
+    def _state(self, state: str, **more: Any) -> None:
+        self._publish("state", {"state": state, **more})
+
+    def _start(self, work: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.create_task(work, name=f"live: {self.stream.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

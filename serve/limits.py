@@ -1,0 +1,42 @@
+"""Bodies have a bound, said in our words, whether or not they announce their length."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serve import failures
+from serve.settings import Settings
+
+
+class BodyLimit:
+    """ASGI middleware: 413 for a JSON body or an upload beyond its setting."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._json = int(settings.max_json_mb * 1e6)
+        self._upload = int(settings.max_upload_gb * 1e9)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._upload if scope["path"].endswith("/replay") else self._json
+        refusal = f"the body may have {limit} bytes"
+        announced = Headers(scope=scope).get("content-length", "0")
+        if announced.isdecimal() and int(announced) > limit:
+            await failures.failure(413, "too_large", refusal)(scope, receive, send)
+            return
+        total = 0
+
+        async def counted() -> Message:
+            nonlocal total
+            message = await receive()
+            total += len(message.get("body", b""))
+            if total > limit:
+                # Raised where the body is read, so that it is answered like any HTTPException.
+                raise HTTPException(413, refusal)
+            return message
+
+        await self._app(scope, counted, send)

@@ -1,0 +1,47 @@
+"""Search with the real embedder: meaning where no word is shared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import models
+from memory.embedder import MiniLM
+from memory.store import Store
+from tests.memory.searching import heard, remember, texts
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture(scope="module")
+def embedder() -> MiniLM:
+    return MiniLM(models.locate("minilm"))
+
+
+def test_rows_are_unit_vectors_whatever_is_beside_them(embedder: MiniLM) -> None:
+    alone = embedder.embed(["a boat"])
+    beside = embedder.embed(["a boat", "a very much longer sentence about the harbour at night"])
+    assert alone.shape == (1, 384)
+    assert alone.dtype == np.float32
+    assert np.linalg.norm(alone) == pytest.approx(1, abs=1e-5)
+    assert np.allclose(alone[0], beside[0], atol=1e-4)
+    assert embedder.embed([]).shape == (0, 384)
+
+
+def test_a_huge_text_is_cut_not_refused(embedder: MiniLM) -> None:
+    assert embedder.embed(["harbour " * 15_000]).shape == (1, 384)
+
+
+def test_a_synonym_finds_what_was_said(embedder: MiniLM, tmp_path: Path) -> None:
+    with Store(tmp_path, embedder) as store:
+        remember(
+            store,
+            [
+                heard(0, "The cat sleeps on the radiator."),
+                heard(100, "My automobile broke down on the motorway."),
+                heard(200, "Dinner is at seven."),
+            ],
+        )
+        assert "automobile" in texts(store, "car trouble")[0]
