@@ -57,6 +57,12 @@ class Client:
     async def read(self, path: str) -> bytes:
         return (await self._send("GET", path)).content
 
+    async def finished(self, path: str, poll: float = 0.5) -> dict[str, Any]:
+        """A replay's last state, once it has ended."""
+        while (state := await self.get(path))["state"] in ("waiting", "running"):  # noqa: ASYNC110 - it ends in another process
+            await asyncio.sleep(poll)
+        return state
+
     async def asked(self, body: Mapping[str, Any]) -> AsyncIterator[tuple[str, dict[str, Any]]]:
         """The server-sent events of one question, as (kind, body)."""
         given = {key: value for key, value in body.items() if value is not None}

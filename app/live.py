@@ -13,7 +13,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import av
@@ -44,6 +44,7 @@ class Received:
     lost_audio: float = 0.0  # audio that found the queue full
     frames: int = 0
     dropped_frames: int = 0  # due to be looked at, but perception was busy
+    perceived_frames: int = 0
 
 
 class LiveSource:
@@ -68,6 +69,10 @@ class LiveSource:
         self._closed = False
         self.received = Received()
         self.heard_from = time.monotonic()  # when media last came
+
+    def counted(self) -> dict[str, float]:
+        """What came in and what was lost, for the stream's progress."""
+        return {name: round(value, 3) for name, value in asdict(self.received).items()}
 
     def close(self) -> None:
         """No more comes; what is queued is still given."""
@@ -133,6 +138,7 @@ class LiveSource:
             if taken is not None:
                 at, picture = taken
                 self._next_frame = max(self._next_frame + self._period, at + self._period / 2)
+                self.received.perceived_frames += 1
                 yield Frame(round(at, 3), await asyncio.to_thread(upright, picture))
                 continue
             if self._closed:

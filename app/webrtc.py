@@ -79,13 +79,15 @@ class Peer:
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
         except Exception as error:  # aiortc raises whatever its parser stumbles over
-            raise BadOffer(f"the offer cannot be met: {error or type(error).__name__}") from error
+            raise BadOffer(
+                f"the offer cannot be met: {str(error) or type(error).__name__}"
+            ) from error
         hears = any(m.kind == "audio" and m.direction == "sendrecv" for m in described.media)
         if voice and hears:
             self.voice = VoiceTrack()
             self._connection.addTrack(self.voice)
         if self._host_addresses:
-            self._offer_only(self._host_addresses)
+            offer_only(self._connection, self._host_addresses)
         await self._connection.setLocalDescription()
         await self._surplus.start()
         return str(self._connection.localDescription.sdp)
@@ -132,23 +134,24 @@ class Peer:
         if state in ("failed", "closed"):
             self._on_gone("connection lost" if state == "failed" else "closed by the sender")
 
-    def _offer_only(self, addresses: Sequence[str]) -> None:
-        """Has host candidates gathered on exactly these addresses. aioice enumerates interfaces
-        and leaves out 127.0.0.1; what it enumerates reaches one method, whose argument is set here.
-        """
-        transports = [one.receiver.transport for one in self._connection.getTransceivers()]
-        if self._connection.sctp is not None:
-            transports.append(self._connection.sctp.transport)
-        for transport in transports:
-            agent = transport.transport.iceGatherer._connection
-            gather = type(agent).get_component_candidates
 
-            async def only(
-                component: int, addresses: Any, timeout: int = 5, *, agent: Any = agent, gather: Any = gather
-            ) -> Any:
-                return await gather(agent, component, self._host_addresses, timeout)
+def offer_only(connection: Any, addresses: Sequence[str]) -> None:
+    """Has host candidates of a peer connection gathered on exactly these addresses.
 
-            agent.get_component_candidates = only
+    aioice enumerates interfaces and leaves out 127.0.0.1; what it found goes through one method,
+    whose argument is replaced here.
+    """
+    transports = [one.receiver.transport for one in connection.getTransceivers()]
+    if connection.sctp is not None:
+        transports.append(connection.sctp.transport)
+    for transport in transports:
+        agent = transport.transport.iceGatherer._connection
+        agent.get_component_candidates = _gathering(agent, addresses)
+
+
+def _gathering(agent: Any, addresses: Sequence[str]) -> Callable[..., Any]:
+    gather, chosen = agent.get_component_candidates, list(addresses)
+    return lambda component, addresses: gather(component=component, addresses=chosen)
 
 
 def _parse(offer: str) -> Any:
@@ -158,10 +161,12 @@ def _parse(offer: str) -> Any:
     try:
         described = SessionDescription.parse(offer)
     except Exception as error:  # the parser raises ValueError, IndexError, KeyError and more
-        raise BadOffer(f"the SDP is malformed: {error or type(error).__name__}") from error
+        raise BadOffer(f"the SDP is malformed: {str(error) or type(error).__name__}") from error
     media = [section for section in described.media if section.kind in ("audio", "video")]
     if not any(section.direction in ("sendonly", "sendrecv", None) for section in media):
         raise BadOffer("the offer sends neither audio nor video")
+    if any(section.dtls is None or not section.dtls.fingerprints for section in described.media):
+        raise BadOffer("the offer has no DTLS fingerprint")
     if len(described.media) > MOST_SECTIONS:
         raise BadOffer(f"the offer has more than {MOST_SECTIONS} media sections")
     return described

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
 
 from app.calls import Calls
 from app.errors import CallRefused
@@ -29,9 +29,14 @@ Voice = Annotated[
 ]
 
 
-def router(hub: Hub) -> APIRouter:
-    """WHIP, and the live sessions behind it."""
+def install(app: FastAPI, hub: Hub) -> Calls:
+    """Add WHIP to the application; the live sessions behind it."""
     calls = Calls(hub)
+    app.include_router(_router(calls, hub))
+    return calls
+
+
+def _router(calls: Calls, hub: Hub) -> APIRouter:
     routes = APIRouter(tags=["live"])
     servers = link_headers(ice_servers(hub.settings.ice_servers))
     anywhere = hub.settings.token is not None
@@ -121,9 +126,6 @@ def router(hub: Hub) -> APIRouter:
             cross["Access-Control-Allow-Methods"] = methods
             cross["Access-Control-Allow-Headers"] = "Authorization, Content-Type, If-Match"
             cross["Access-Control-Max-Age"] = "600"
-        response = Response(status_code=204, headers={**headers, **cross})
-        for server in servers:
-            response.headers.append("Link", server)
-        return response
+        return Response(status_code=204, headers={**headers, **cross})
 
     return routes

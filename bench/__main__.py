@@ -8,6 +8,7 @@ import sys
 BENCHES = {
     "replay": "speed of each stage, times real time",
     "answers": "answers right, beside two controls",
+    "live": "conversation over WebRTC, in real time",
     "recall": "evidence found by search, beside plain retrieval",
     "weights": "the weights of the ranking, with each conversation left out in turn",
 }

@@ -91,8 +91,7 @@ async def _lookback(client: Client, recording: Path, score: Score) -> list[dict[
     stream = recording.stem
     path = f"/v1/streams/{stream}/replay"
     await client.upload(path, recording, {})
-    while (state := await client.get(path))["state"] in ("waiting", "running"):
-        await asyncio.sleep(0.5)
+    state = await client.finished(path)
     if state["state"] == "failed":
         raise SystemExit(f"{recording}: {state['error']['message']}")
     for planted in truth.read(recording.with_suffix(".json")):

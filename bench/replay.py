@@ -74,8 +74,7 @@ async def _measure(recording: Path) -> list[dict[str, Any]]:
     began = time.perf_counter()
     await _decode(recording)
     decode = time.perf_counter() - began
-    perceiver = LocalPerceiver()
-    await asyncio.to_thread(perceiver.load)
+    perceiver = await asyncio.to_thread(LocalPerceiver.load)
     serial, timed = OneAtATime(perceiver), Timed(perceiver)
     seconds, alone = await _run(recording, serial)
     _, together = await _run(recording, timed)

@@ -16,7 +16,7 @@ Vectors = npt.NDArray[np.float32]
 # The model reads 256 tokens. No token that means anything is longer than this on average, and
 # splitting the rest of a huge text only to drop it would cost seconds.
 CHARACTERS_READ = 256 * 16
-BATCH = 32
+BATCH = 16
 
 
 class Embedder(Protocol):
@@ -53,18 +53,25 @@ class MiniLM:
         self._turn = threading.Lock()  # the tokenizer may not be shared by two threads at once
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        if not texts:
-            return np.empty((0, self.dimension), np.float32)
         read = [text[:CHARACTERS_READ] for text in texts]
+        vectors = np.empty((len(read), self.dimension), np.float32)
+        # Texts of a like length together: the shorter of a batch are padded to the longest.
+        order = sorted(range(len(read)), key=lambda at: len(read[at]))
+        for first in range(0, len(order), BATCH):
+            batch = order[first : first + BATCH]
+            vectors[batch] = self._encode([read[at] for at in batch])
+        return vectors
+
+    def _encode(self, texts: list[str]) -> Vectors:
+        import torch
+
         with self._turn:
-            vectors = self._model.encode(
-                read,
-                batch_size=BATCH,
-                normalize_embeddings=True,
-                convert_to_numpy=True,
-                show_progress_bar=False,
-            )
-        return np.asarray(vectors, dtype=np.float32)
+            tokens = self._model.preprocess(texts)
+        # The network itself may be shared: a question does not wait for a batch being written.
+        with torch.inference_mode():
+            meant = self._model(tokens)["sentence_embedding"]
+            unit = torch.nn.functional.normalize(meant, dim=1).numpy()
+        return np.asarray(unit, dtype=np.float32)
 
 
 class HashEmbedder:

@@ -77,6 +77,11 @@ class Index:
     def __len__(self) -> int:
         return len(self.position)
 
+    @property
+    def dead_rows(self) -> int:
+        """Rows that were dropped; their places are not used again."""
+        return len(self.ids) - len(self.position)
+
     def column(self, name: str) -> npt.NDArray[Any]:
         return self._columns[name].view
 

@@ -62,6 +62,8 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class DeletionReceipt:
+    """What went, counted; `bytes` of the files that are no more; `version` of the memory after."""
+
     moments: int
     observations: int
     keyframes: int
@@ -72,6 +74,8 @@ class DeletionReceipt:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
+    """What is remembered, in counts and bytes on disk."""
+
     streams: int
     moments: int
     observations: int

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from memory.embedder import Embedder
 from memory.index import Entry, Floats, Index, Rows
@@ -24,7 +25,9 @@ from memory.words import words
 
 LIMIT = 1000  # results, at most
 QUERIES_CACHED = 256  # vectors; 0.4 MB
-LOADED_AT_ONCE = 8192  # rows
+LOADED_AT_ONCE = 2048  # rows; a search waits while they are taken in, about 60 ms
+NOTED_AT_ONCE = 4096  # rows that compaction has moved; about 5 ms
+DEAD_ROWS = 10_000  # and more than live ones: then the index is made anew
 
 Row = dict[str, Any]
 _INDEXED = ["id", "stream_id", "kind", "role", "start", "end", "wall", "text", "speaker"]
@@ -209,16 +212,16 @@ class Searcher:
         new = self._tables.observations.search().where(f"_rowid >= {self._next_row_id}")
         placed = new.with_row_id(True).select(["id", "role", "end"]).to_arrow()
         unknown: list[int] = []
-        with self._guard:
-            for id, role, end, row_id in zip(
-                *(placed[name].to_pylist() for name in ("id", "role", "end", "_rowid")), strict=True
-            ):
-                if not self._index.moved(id, row_id, role, end):
-                    unknown.append(row_id)
+        for batch in placed.to_batches(max_chunksize=NOTED_AT_ONCE):
+            columns = [batch[name].to_pylist() for name in ("id", "_rowid", "role", "end")]
+            with self._guard:
+                unknown += [
+                    row[1] for row in zip(*columns, strict=True) if not self._index.moved(*row)
+                ]
         for first in range(0, len(unknown), LOADED_AT_ONCE):
             self._load(unknown[first : first + LOADED_AT_ONCE])
-        highest = max(placed["_rowid"].to_pylist(), default=-1)
-        self._next_row_id = max(self._next_row_id, highest + 1)
+        if len(placed):
+            self._next_row_id = max(self._next_row_id, pc.max(placed["_rowid"]).as_py() + 1)
 
     def _load(self, row_ids: list[int]) -> None:
         taken = self._tables.observations.take_row_ids(row_ids).with_row_id()
@@ -233,3 +236,9 @@ class Searcher:
         ids = self._tables.observations.search().select(["id"]).to_arrow()["id"].to_pylist()
         with self._guard:
             self._index.keep_only(set(ids))
+            self._vectors.clear()
+            if self._index.dead_rows <= max(DEAD_ROWS, len(self._index)):
+                return
+            self._index = Index(self._embedder.dimension)
+            self._next_row_id = 0
+        self._take_in_new_rows()

@@ -60,9 +60,7 @@ _INFLECTIONS = (
     ("es", "", 3),
     ("s", "", 3),
 )
-_DERIVATIONS = tuple(
-    """ement ment ation ition tion sion ness able ible ance ence ity ful ive er or ly al ion""".split()
-)
+_DERIVATIONS = tuple("""ement ment ness able ible ance ence ity ful ive er or ly al ion""".split())
 STEM_LETTERS = 4  # what a derivation leaves; less would send unlike words together
 
 

@@ -10,15 +10,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from perception.perceiver import Perceiver
 from perception.recognizer import Transcript
 from perception.records import SAMPLE_RATE, Audio
 from perception.vad import Pause, Utterance
-
-if TYPE_CHECKING:
-    from perception.pipeline import Aside
 
 LONGEST_PARTIAL = 15.0  # seconds; of a longer speech no partial would come in time
 
@@ -31,13 +29,22 @@ _GOES_ON = re.compile(
 )
 
 
-class SpeechAhead:
-    """One per stream. `calls` are the recognitions under way, to be cancelled at the end."""
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What somebody has said so far, from `start` on. Given as it becomes known, out of turn."""
 
-    def __init__(self, perceiver: Perceiver, every: float, asides: asyncio.Queue[Aside]) -> None:
+    text: str
+    start: float
+
+
+class SpeechAhead:
+    """One per stream. `tell` takes partial transcripts, recognised every `every` seconds (0:
+    never). `calls` are the recognitions under way, to be cancelled at the end."""
+
+    def __init__(self, perceiver: Perceiver, every: float, tell: Callable[[Partial], None]) -> None:
         self._perceiver = perceiver
         self._every = every
-        self._asides = asides
+        self._tell_partial = tell
         self._start = 0.0  # of the utterance
         self._due = 0.0  # stream time of the next partial
         self._partial: asyncio.Task[None] | None = None
@@ -88,18 +95,13 @@ class SpeechAhead:
         if len(audio) >= 0.4 * SAMPLE_RATE:
             transcript = await self._perceiver.recognize(audio, partial=True)
             if transcript.text and start == self._start:
-                self._say(transcript.text, start)
+                self._tell_partial(Partial(transcript.text, start))
 
     def _tell(self, pause: Pause, done: asyncio.Task[Transcript]) -> None:
         if self._trial is None or self._trial[0] is not pause or done.cancelled():
             return
         if done.exception() is None and done.result().text:
-            self._say(done.result().text, pause.start)
-
-    def _say(self, text: str, start: float) -> None:
-        from perception.pipeline import Partial
-
-        self._asides.put_nowait(Partial(text, start))
+            self._tell_partial(Partial(done.result().text, pause.start))
 
     def _recognizing(self) -> bool:
         return self._trial is not None and not self._trial[1].done()
@@ -120,4 +122,6 @@ class SpeechAhead:
 def is_whole(text: str) -> bool:
     """Whether a transcript reads like a sentence that is over."""
     text = text.strip()
-    return bool(text) and text[-1] in ".?!" and not text.endswith("...") and not _GOES_ON.search(text)
+    return (
+        bool(text) and text[-1] in ".?!" and not text.endswith("...") and not _GOES_ON.search(text)
+    )

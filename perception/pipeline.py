@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from perception import keyframes
-from perception.ahead import SpeechAhead
+from perception.ahead import Partial, SpeechAhead
 from perception.changes import ChangeDetector, ChangeSettings, LookAt, SceneCut
 from perception.moments import Cut, HeardObservation, MomentBuilder, MomentSettings, Output
 from perception.perceiver import Perceiver
@@ -98,14 +98,6 @@ class VoiceEnded:
     time: float
 
 
-@dataclass(frozen=True, slots=True)
-class Partial:
-    """What somebody has said so far, from `start` on. Given as it becomes known, out of turn."""
-
-    text: str
-    start: float
-
-
 Aside = VoiceStarted | VoiceEnded | Partial
 Event = Heard | Seen | MomentCut | Progress | Aside
 
@@ -160,7 +152,9 @@ class StreamPipeline:
         self._time = self._ticked = begins
         self._dropped = 0
         self._picture: tuple[int, bytes] | None = None  # the last picture encoded
-        self._speech_ahead = SpeechAhead(perceiver, self._settings.partial_every, self._asides)
+        self._speech_ahead = SpeechAhead(
+            perceiver, self._settings.partial_every, self._asides.put_nowait
+        )
         self.uttering: Utterance | None = None  # the utterance whose role is being asked for
 
     def cut(self, time: float) -> None:

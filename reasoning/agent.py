@@ -7,6 +7,7 @@ code. What is remembered is data: no memory can change what happens here.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
@@ -19,6 +20,7 @@ from reasoning import composed
 from reasoning.analysis import Analysis, analyse
 from reasoning.errors import QuestionRefused
 from reasoning.evidence import Source
+from reasoning.followup import resolve
 from reasoning.gate import Gate
 from reasoning.generator import Generator
 from reasoning.nearness import Nearness, unknown
@@ -54,19 +56,18 @@ class Agent:
         self._near = near
         self._clock = clock
         self._gate = Gate(agent_name, "push")
+        self._preparing: asyncio.Future[None] | None = None
 
     async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
         """Tokens as they come, a Replace if they did not stand, then one Answer. Closing the
         iterator cancels generation. Raises QuestionRefused."""
         began = self._clock()
-        asked = self._asked(question.text)
+        await self._stop_preparing()
+        asked, at = self._asked(question)
         gated = self._clock()
         snapshot = await self._memory.snapshot(question.stream_id)
         retriever = Retriever(self._memory)
-        scope = await retriever.scope(question.stream_id, question.at, datetime.now(UTC))
-        when = parse(asked, scope.now, scope.wall_now)
-        analysis = analyse(when.rest)
-        plan = await decide(analysis, when, scope, retriever, self._near)
+        plan, analysis = await self._plan(asked, question.stream_id, at, retriever)
         retrieved = self._clock()
 
         first: float | None = None
@@ -104,14 +105,51 @@ class Agent:
             utterance=question.utterance,
         )
 
-    def _asked(self, text: str) -> str:
+    async def prepare(self, question: Question) -> None:
+        """Have the keys and values of the prompt ready that this question would get, as far as it
+        has been asked. An answer goes before it. Raises QuestionRefused."""
+        await self._stop_preparing()
+        preparing = self._preparing = asyncio.ensure_future(self._prepare(question))
+        await asyncio.wait({preparing})
+        if not preparing.cancelled():
+            preparing.result()
+
+    async def _prepare(self, question: Question) -> None:
+        asked, at = self._asked(question)
+        plan, _ = await self._plan(asked, question.stream_id, at, Retriever(self._memory))
+        if plan.text is None:
+            async with aclosing(self._generate(replace(plan, max_tokens=1), asked)) as pieces:  # type: ignore[type-var]
+                async for _piece in pieces:
+                    pass
+
+    async def _stop_preparing(self) -> None:
+        preparing, self._preparing = self._preparing, None
+        if preparing is not None and not preparing.done():
+            preparing.cancel()
+            await asyncio.wait({preparing})
+
+    def _asked(self, question: Question) -> tuple[str, float | None]:
+        """What is asked, on its own, and the stream time it is asked of."""
+        text = question.text
         if len(text) > MAX_QUESTION:
             raise QuestionRefused(
                 f"a question has at most {MAX_QUESTION} characters, this has {len(text)}"
             )
         if not text.strip():
             raise QuestionRefused("the question is empty")
-        return self._gate.judge(text).question
+        asked = self._gate.judge(text).question
+        if question.follows is None:
+            return asked, question.at
+        whole = resolve(asked, question.follows)
+        return whole.text, question.at if whole.before is None else whole.before
+
+    async def _plan(
+        self, asked: str, stream_id: str | None, at: float | None, retriever: Retriever
+    ) -> tuple[Plan, Analysis]:
+        scope = await retriever.scope(stream_id, at, datetime.now(UTC))
+        when = parse(asked, scope.now, scope.wall_now)
+        analysis = analyse(when.rest)
+        return await decide(analysis, when, scope, retriever, self._near), analysis
 
     async def _generate(self, plan: Plan, asked: str) -> AsyncIterator[str]:
         lines: list[str] = []

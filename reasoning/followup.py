@@ -25,7 +25,7 @@ _FIRST = re.compile(
     re.I,
 )
 _ABOUT = re.compile(
-    _LEAD + r"(?:what|how) about (?P<what>[^?]+?)(?: then| now| instead)?[\s.?!]*$", re.I
+    _LEAD + r"(?:what|how) about (?P<what>[^?]{1,60}?)(?: then| now| instead)?\s*\?+\s*$", re.I
 )
 _AND = re.compile(
     r"^and (?P<what>(?:for |of |in |on )?(?:the |my |your |his |her |our |their |project |mr\.? |ms\.? )?[\w'-]+(?: [\w'-]+){0,3})\?\s*$",
@@ -127,6 +127,9 @@ def _runs(question: str) -> list[tuple[int, int]]:
             continue
         first = index
         while index + 1 < len(words) and words[index + 1].group().lower() in nouns:
+            index += 1
+        # "the review meeting": a gerund after a noun is one as well.
+        if index + 1 < len(words) and words[index + 1].group().lower().endswith("ing"):
             index += 1
         if first and words[first - 1].group().lower() in _DETERMINERS:
             first -= 1

@@ -12,7 +12,6 @@ import hmac
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware.base import RequestResponseEndpoint
 
@@ -90,7 +89,7 @@ def _session(token: str | None) -> APIRouter:
 
     @routes.delete("/session", summary="Forget the cookie", status_code=204)
     async def sign_out() -> Response:
-        response = JSONResponse(None, 204)
+        response = Response(status_code=204)
         response.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return response
 
@@ -115,7 +114,8 @@ def _has_cookie(request: Request, token: str) -> bool:
 
 def _is_open(request: Request) -> bool:
     path = request.url.path
-    if path in OPEN_PATHS:
+    # A browser asks what it may send before it sends the token with it.
+    if path in OPEN_PATHS or request.method == "OPTIONS":
         return True
     if request.method not in SAFE:
         return False

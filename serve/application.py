@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ray.serve import Application, Deployment
+from ray.serve import Application
 
 from serve.deployments import MemoryDeployment, PerceptionDeployment, ReasoningDeployment
 from serve.gateway import Extension
@@ -28,7 +28,7 @@ def build(args: dict[str, Any], extend: Extension | None = None) -> Application:
         for entry in read_profile(settings.profile)["applications"][0].get("deployments", [])
     }
 
-    def sized(deployment: Deployment, **limits: Any) -> Deployment:
+    def sized(deployment: Any, **limits: Any) -> Any:
         return deployment.options(**{**limits, **options.get(deployment.name, {})})
 
     perception = sized(PerceptionDeployment, max_queued_requests=settings.perception_queue)

@@ -16,10 +16,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from perception.ahead import Partial
 from perception.pipeline import (
+    Event,
     Heard,
     MomentCut,
-    Partial,
     Progress,
     Seen,
     StreamPipeline,
@@ -33,6 +34,8 @@ from reasoning.records import Answer, Question, Replace
 from reasoning.speaker import Speech
 from serve import failures, metrics
 from serve.live_settings import pipeline_settings
+from serve.patient import PatientPerceiver
+from serve.remembering import Remembering
 from serve.sentences import Sentences, same_words
 from serve.session import StreamSession, Tally
 
@@ -44,6 +47,12 @@ CALLED = 3.0  # seconds after "Lookback" on its own in which what is said is mea
 ECHO = 0.75  # share of an utterance's words that the agent has just said itself
 ECHO_LAG = 1.5  # seconds after the agent fell silent in which its echo may still be heard
 STALE_PUSH = 1.0  # seconds an utterance may have ended before the button was pressed
+
+
+class LiveInput(Source, Protocol):
+    """A source that counts what came in and what was lost."""
+
+    def counted(self) -> dict[str, float]: ...
 
 
 class Voice(Protocol):
@@ -79,7 +88,7 @@ class LiveSession(StreamSession):
     def __init__(
         self,
         stream: Stream,
-        source: Source,
+        source: LiveInput,
         hub: Any,
         *,
         voice: Voice | None,
@@ -93,6 +102,8 @@ class LiveSession(StreamSession):
             lambda kind, body: hub.events.publish(stream.id, kind, body),
         )
         self._hub = hub
+        self._input = source
+        self._remembering = Remembering(self._remember, self._trouble)
         self._voice = voice
         self._clock = clock
         self._muted = False
@@ -112,7 +123,7 @@ class LiveSession(StreamSession):
         )  # the agent's last words: when, what
         self._pipeline = StreamPipeline(
             stream,
-            self._services.perception,
+            PatientPerceiver(hub.services.perception, self._trouble),
             role_of=self._role_of,
             settings=pipeline_settings(hub.settings),
             begins=clock(),
@@ -123,10 +134,14 @@ class LiveSession(StreamSession):
     async def run(self) -> Tally:
         """Perceive until the source ends, and talk meanwhile."""
         self._state("listening")
+        remembering = self._start(self._remembering.run())
         try:
-            async with aclosing(self._pipeline.run(self._source)) as events:
+            async with aclosing(self._pipeline.run(self._source)) as events:  # type: ignore[type-var]
                 async for event in events:
-                    await self._take(event)
+                    self._take(event)
+                    if remembering.done():
+                        remembering.result()  # a failure that waiting does not mend
+            await self._remembering.settled()
         finally:
             self._generation += 1
             for task in self._tasks:
@@ -159,7 +174,7 @@ class LiveSession(StreamSession):
         )
         self._remark(self._answered(answer.answer, now, now))
 
-    async def _take(self, event: Any) -> None:
+    def _take(self, event: Event) -> None:
         match event:
             case VoiceStarted():
                 self._interrupt_voice()
@@ -176,11 +191,12 @@ class LiveSession(StreamSession):
                 if observation.role == "question":
                     self._ask(observation)
             case MomentCut(moment, keyframe):
-                await self._remember(moment, keyframe)
+                self._remembering.add(moment, keyframe)
             case Seen(observation):
                 self._perceived(observation)
             case Progress(stream_time, lag, dropped):
                 self._progress(stream_time, lag, dropped)
+                self._publish("received", self._input.counted())
 
     # What an utterance is.
 
@@ -195,7 +211,9 @@ class LiveSession(StreamSession):
             return "question" if self._pushed(start, end) and text.strip() else "statement"
         self._question = self._whole(text, start)
         judgement = self._gate.judge(self._question)
-        self._called = (end, f"{text.rstrip('.,!? ')},") if judgement.reason == "only the name" else (0.0, "")
+        self._called = (
+            (end, f"{text.rstrip('.,!? ')},") if judgement.reason == "only the name" else (0.0, "")
+        )
         if judgement.role == "question":
             return "question"
         going_on = self._hub.dialogue.last(self.stream.id) is not None and mode == "any"
@@ -312,6 +330,7 @@ class LiveSession(StreamSession):
 
     async def _generated(self, turn: Turn, sentences: asyncio.Queue[str | None]) -> Answer:
         split = Sentences()
+        await self._remembering.settled()  # what was said before the question
         pieces = self._services.reasoning.answer(turn.question)
         async with aclosing(pieces) as stream:  # type: ignore[type-var]
             async for piece in stream:
@@ -402,6 +421,12 @@ class LiveSession(StreamSession):
     def _remark(self, observation: Observation) -> None:
         self._pipeline.remark(observation)
         self._perceived(observation)
+
+    def _trouble(self, message: str | None) -> None:
+        if message is None:
+            self._state("listening")
+        else:
+            self._state("failed", message=message)
 
     def _state(self, state: str, **more: Any) -> None:
         self._publish("state", {"state": state, **more})

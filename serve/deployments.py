@@ -126,11 +126,13 @@ class MemoryDeployment:
 class ReasoningDeployment:
     """Answers questions from what Memory finds, token by token."""
 
-    async def __init__(self, plain: dict[str, Any], memory: Any) -> None:
+    async def __init__(  # type: ignore[misc]  # Ray Serve awaits it
+        self, plain: dict[str, Any], memory: Any
+    ) -> None:
         os.nice(REASONING_NICE)
         settings = Settings(**plain)
         self._agent, generator = load_agent(settings, RemoteMemory(memory))
-        self._speaker = load_speaker(settings) if settings.voice else None
+        self._speaker = load_speaker(settings)
         await generator.warm()
 
     async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
@@ -142,7 +144,7 @@ class ReasoningDeployment:
 
     async def speak(self, text: str) -> Speech:
         if self._speaker is None:
-            raise Unavailable("the voice is off")
+            raise Unavailable("the voice is off, or its weights are missing")
         return await asyncio.to_thread(self._speaker.speak, text)
 
     async def ping(self) -> float:

@@ -54,7 +54,7 @@ def running(settings: Settings, say: Callable[[str], None] = log.info) -> Iterat
             include_dashboard=False,
             object_store_memory=settings.object_store_mb * 1_000_000,
             log_to_driver=settings.log_level == "DEBUG",
-            logging_level=settings.log_level,
+            logging_level=logging.getLevelNamesMapping()[settings.log_level],
             namespace="lookback",
         )
         try:

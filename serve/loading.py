@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 import models
-from memory.store import Store
 from memory.embedder import MiniLM
 from memory.records import MemoryReader
+from memory.store import Store
 from perception import LocalPerceiver
 from reasoning import Agent, GgufGenerator, WordVectors
-from reasoning.speaker import PiperSpeaker
+from reasoning.speaker import PiperSpeaker, Speaker
 from serve.settings import Settings
+
+log = logging.getLogger("lookback.serve")
 
 
 def load_perceiver(settings: Settings) -> LocalPerceiver:
@@ -24,11 +28,17 @@ def open_store(settings: Settings) -> Store:
 
 def load_agent(settings: Settings, memory: MemoryReader) -> tuple[Agent, GgufGenerator]:
     """An agent over that memory, and its language model (to warm)."""
-    generator = GgufGenerator(models.locate("qwen2.5-1.5b"), threads=settings.threads)
+    generator = GgufGenerator(models.locate("qwen2.5-1.5b"), threads=settings.answer_threads)
     near = WordVectors(models.locate("minilm"))
     return Agent(memory, generator, near=near, agent_name=settings.agent_name), generator
 
 
-def load_speaker(settings: Settings) -> PiperSpeaker:
-    """The agent's voice."""
-    return PiperSpeaker(models.locate("piper-joe"), threads=settings.threads)
+def load_speaker(settings: Settings) -> Speaker | None:
+    """The agent's voice; None where it is off, or its weights are not there."""
+    if not settings.voice:
+        return None
+    try:
+        return PiperSpeaker(models.locate("piper-joe"), threads=settings.threads)
+    except models.ModelMissing as error:
+        log.warning("answers are not spoken: %s", error)
+        return None

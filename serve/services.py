@@ -194,14 +194,14 @@ class RemoteReasoning:
         self._handle = handle.options(stream=True)
 
     async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
-        pieces = self._handle.answer.remote(question)
+        pieces: Any = self._handle.answer.remote(question)
         try:
             async for piece in pieces:
                 yield piece
         except Exception as error:
             raise _ours("Reasoning", error) from error
         finally:
-            pieces.cancel()
+            pieces.cancel()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
 
 
 class RemoteTalking:

@@ -44,6 +44,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Threads each model may use.",
     )
+    answer_threads: int = Field(
+        default_factory=lambda: max(1, (os.cpu_count() or 2) // 2),
+        ge=1,
+        description="Threads of the language model; more than free cores makes it slower.",
+    )
     max_json_mb: float = Field(32, gt=0, description="Largest JSON body, in MB.")
     max_upload_gb: float = Field(16, gt=0, description="Largest recording uploaded, in GB.")
     replays: int = Field(2, ge=1, description="Recordings replayed at once; more wait.")
@@ -67,7 +72,9 @@ class Settings(BaseSettings):
     )
     live_sessions: int = Field(8, ge=1, description="Live sessions at once; more get 503.")
     idle_seconds: float = Field(
-        30, gt=0, description="A live session that sends nothing, or never connects, ends after this."
+        30,
+        gt=0,
+        description="A live session that sends nothing, or never connects, ends after this.",
     )
     live_frames_per_second: float = Field(
         2, ge=1, le=15, description="Frames looked at each second of a live stream, at most."

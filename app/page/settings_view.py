@@ -13,6 +13,7 @@ from serve.settings import Settings
 
 # Credentials inside a URL: turn:name:secret@host, https://name:secret@host.
 _CREDENTIALS = re.compile(r"(?<=:)(//)?[^\s/,;\"']+@")
+_JSON_CREDENTIALS = re.compile(r'("(?:username|credential)"\s*:\s*)"(?:[^"\\]|\\.)*"')
 _SECRET_NAMES = re.compile(r"token|secret|password|credential", re.IGNORECASE)
 
 
@@ -48,4 +49,4 @@ def _plain(name: str, value: Any) -> Any:
         return [_plain(name, one) for one in value]
     if isinstance(value, dict):
         return {key: _plain(str(key), one) for key, one in value.items()}
-    return _CREDENTIALS.sub("…@", str(value))
+    return _JSON_CREDENTIALS.sub(r'\1"…"', _CREDENTIALS.sub("…@", str(value)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-SHEETS = ("base", "parts", "live", "places")
+SHEETS = ("base", "controls", "moments", "live", "talk", "recordings", "memory", "system")
 
 # The theme is set before anything is drawn, so that a dark page does not flash white.
 _THEME = """
@@ -24,7 +24,7 @@ HEAD = "\n".join(
     )
 )
 
-_WAITING = '<main id="lookback"><p class="waking">Lookback is waking up …</p></main>'
+_WAITING = '<div id="lookback"><p class="waking">Lookback is waking up …</p></div>'
 
 _START = """
 import("/page/main.js").then((page) => page.start(element.querySelector("#lookback")))

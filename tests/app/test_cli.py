@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from memory.store import Store
 from memory.embedder import HashEmbedder
+from memory.store import Store
 from perception.records import Moment, Observation, Stream
 from tests.server import lookback
 

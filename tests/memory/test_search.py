@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from memory import ranking
+from memory import ranking, search
 from memory.embedder import HashEmbedder
 from memory.records import Query, Selection
 from memory.store import Store
@@ -148,3 +148,11 @@ def test_a_reopened_store_finds_the_same(tmp_path: Path) -> None:
         before = [(h.observation.id, h.score) for h in first.search(Query("the fences"))]
     with Store(tmp_path, HashEmbedder()) as second:
         assert [(h.observation.id, h.score) for h in second.search(Query("the fences"))] == before
+
+
+def test_the_index_is_made_anew_when_most_of_it_was_forgotten(
+    talk: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "DEAD_ROWS", 3)
+    talk.forget(Selection(stream_id="yard", start=0, end=500))
+    assert texts(talk, "invoice", limit=100) == [TALK[5].text, TALK[6].text]

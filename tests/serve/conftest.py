@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from memory.store import Store
 from memory.embedder import HashEmbedder
+from memory.store import Store
 from perception import LocalPerceiver
 from reasoning import Agent, ScriptedGenerator
 from serve.gateway import build_app
@@ -35,7 +35,7 @@ def client_of(settings: Settings, store: Store, **headers: str) -> httpx.AsyncCl
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> AsyncIterator[Store]:
+def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path / "store", HashEmbedder()) as opened:
         yield opened
 

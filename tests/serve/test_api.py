@@ -203,7 +203,8 @@ async def test_a_file_that_is_no_recording_is_refused(api: httpx.AsyncClient) ->
 
 async def test_forgetting_everything_by_accident_is_refused(api: httpx.AsyncClient) -> None:
     await api.post("/v1/observations", json=posted())
-    for body in ({}, {"start": 0, "end": 10}, {"moment_ids": []}):
+    bodies: list[dict[str, Any]] = [{}, {"start": 0, "end": 10}, {"moment_ids": []}]
+    for body in bodies:
         reply = await api.request("DELETE", "/v1/memory", json=body)
         assert reply.status_code == 422
     assert (await api.get("/v1/stats")).json()["observations"] == 1

@@ -7,7 +7,7 @@ import { evidence } from "./evidence.js";
 
 export class Conversation {
   /** `stream()` gives {streamId} to ask, {} to ask everything, or {problem}: a sentence. */
-  constructor({ label, stream, empty, examples = [], placeholder = "Ask anything you would ask someone who was there" }) {
+  constructor({ label, stream, empty, examples = [], placeholder = "Ask about anything seen or said" }) {
     this.stream = stream;
     this.pending = null;
     this.asking = null;
@@ -138,7 +138,7 @@ class AnswerBubble {
         answer.interrupted && el("p", { class: "answer-note" }, "Interrupted"),
         answer.citations.length > 0 && el("ul", { class: "evidences", "aria-label": "Evidence" },
           answer.citations.map((cited) => el("li", {}, evidence(cited)))),
-        seconds > 0 && el("p", { class: "answer-note" }, `began after ${seconds.toFixed(1)} s`));
+        !answer.abstained && seconds >= 0.1 && el("p", { class: "answer-note" }, `began after ${seconds.toFixed(1)} s`));
     });
   }
 

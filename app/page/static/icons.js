@@ -45,8 +45,8 @@ export const KINDS = {
 /** The mark of the page: an eye that sleeps while nothing is recorded. */
 export function eye() {
   return el("svg", { class: "eye", viewBox: "0 0 32 32", "aria-hidden": "true", focusable: "false" },
-    el("path", { class: "eye-back", d: "M5.5 21.5A12 12 0 1 1 11 27" }),
-    el("path", { class: "eye-tip", d: "M5 16.5v5.4h5.4" }),
+    el("path", { class: "eye-back", d: "M4.9 20.4A12 12 0 1 1 11.4 27.1" }),
+    el("path", { class: "eye-tip", d: "M1.9 16.4L4.9 20.7L9.2 18" }),
     el("path", { class: "eye-shut", d: "M10.5 15.5q5.5 5 11 0" }),
     el("g", { class: "eye-open" },
       el("path", { class: "eye-lids", d: "M9 16q7-8 14 0q-7 8-14 0z" }),

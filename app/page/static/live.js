@@ -71,7 +71,7 @@ export class LiveTab {
     document.addEventListener("keyup", (event) => this.key(event, false));
     window.addEventListener("pagehide", () => this.session?.abandon());
     server.addEventListener("back", () => this.catchUp());
-    forgotten.addEventListener("forgotten", () => this.redraw());
+    forgotten.addEventListener("forgotten", () => (this.session ? this.redraw() : this.lastStream()));
     scope.addEventListener("change", () => !this.session && this.lastStream());
     this.lastStream();
     this.resume();

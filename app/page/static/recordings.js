@@ -185,6 +185,7 @@ export class RecordingsTab {
   }
 
   async fillStrip(streamId) {
+    if (!this.entries.get(streamId)?.seconds) return; // Nothing is remembered of it yet.
     try {
       const { moments } = await get(`/v1/streams/${encodeURIComponent(streamId)}/timeline`);
       if (this.chosen !== streamId) return;

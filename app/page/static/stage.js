@@ -1,7 +1,7 @@
 // The picture and its switches: what the camera shows, and what is on.
 
 import { el, fill, store } from "./dom.js";
-import { icon } from "./icons.js";
+import { eye, icon } from "./icons.js";
 import { screenSupported } from "./media.js";
 
 const STATES = {
@@ -25,6 +25,7 @@ export class Stage {
     this.state = el("p", { class: "state", role: "status" }, el("i", { "aria-hidden": "true" }), this.word);
     this.startButton = el("button", { class: "primary large", type: "button", onclick: on.start }, icon("live"), "Start watching");
     this.resting = el("div", { class: "resting" },
+      eye(),
       el("p", { class: "resting-title" }, "I watch and listen, so you can ask later."),
       el("p", {}, "Start, show me things, talk as you would. Then ask where the keys went."),
       this.startButton,

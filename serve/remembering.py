@@ -1,0 +1,80 @@
+"""Moments on their way into memory, in order, beside the stream they come from.
+
+A stream does not wait for the disk. What memory refuses for now (no room left, a restart) is kept
+and offered again; only beyond a bound are the oldest given up, and counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from memory.errors import WriteFailed
+from perception.records import Moment
+from serve import failures
+from serve.errors import Busy, Unavailable
+
+log = logging.getLogger("lookback.live")
+
+AGAIN = 2.0  # seconds between two tries
+KEPT = 200  # moments that may wait: about half an hour's
+
+Remember = Callable[[Moment, bytes | None], Awaitable[None]]
+
+
+class Remembering:
+    """`run` is its task; `add` never waits. `say` is told, once each, that memory does not take
+    what it is given, in words, and (None) that it does again."""
+
+    def __init__(self, remember: Remember, say: Callable[[str | None], None]) -> None:
+        self._remember = remember
+        self._say = say
+        self._waiting: deque[tuple[Moment, bytes | None]] = deque()
+        self._something = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._settled.set()
+        self._refused = False
+        self.given_up = 0  # moments
+
+    def add(self, moment: Moment, keyframe: bytes | None) -> None:
+        """The next moment, with its keyframe as encoded."""
+        if len(self._waiting) >= KEPT:
+            self._waiting.popleft()
+            self.given_up += 1
+        self._waiting.append((moment, keyframe))
+        self._settled.clear()
+        self._something.set()
+
+    async def settled(self) -> None:
+        """Wait until all that was added is remembered, or memory refuses it for now."""
+        if not self._refused:
+            await self._settled.wait()
+
+    async def run(self) -> None:
+        """Remember, until cancelled."""
+        while True:
+            await self._something.wait()
+            self._something.clear()
+            while self._waiting:
+                await self._offer(*self._waiting[0])
+            self._settled.set()
+
+    async def _offer(self, moment: Moment, keyframe: bytes | None) -> None:
+        try:
+            await self._remember(moment, keyframe)
+        except (WriteFailed, Busy, Unavailable, OSError) as error:
+            if not self._refused:
+                self._refused = True
+                message = failures.known(error)[1]["error"]["message"]
+                log.error("moments are not remembered: %s", type(error).__name__)
+                self._say(f"memory takes nothing for now: {message}")
+            self._settled.set()
+            await asyncio.sleep(AGAIN)
+            return
+        if self._waiting and self._waiting[0][0] is moment:
+            self._waiting.popleft()
+        if self._refused:
+            self._refused = False
+            self._say(None)

@@ -1,0 +1,150 @@
+"""The Live tab with fake devices: what is on is seen, and what happens on the stream is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.app.conftest import Visitor
+from tests.app.site import Site
+
+pytestmark = pytest.mark.browser
+
+ANSWER: dict[str, Any] = {
+    "type": "answer",
+    "trigger": "spoken",
+    "question": "where is the umbrella",
+    "answer": "It is in the top drawer.",
+    "abstained": False,
+    "citations": [
+        {
+            "moment_id": "m",
+            "stream_id": "s",
+            "start": 62.0,
+            "end": 66.0,
+            "kind": "speech",
+            "quote": "The umbrella is in the top drawer.",
+            "keyframe": None,
+        }
+    ],
+    "snapshot": {"version": 1, "stream_time": 70.0},
+    "timings": {"gate_ms": 1, "retrieval_ms": 9, "first_token_ms": 900, "total_ms": 1500},
+    "utterance": {"text": "Where is the umbrella?", "start": 70.0, "end": 72.0},
+}
+
+
+async def started(visitor: Visitor, running: Site) -> tuple[Page, str]:
+    """A page that is live, and the stream it made."""
+    page = await visitor.open(running.url)
+    await page.get_by_role("button", name="Start watching").click()
+    await expect(page.locator(".stage")).to_have_attribute("data-state", "listening", timeout=20_000)
+    (call,) = [url for url in visitor.fetched if "/whip?stream_id=" in url]
+    return page, call.partition("stream_id=")[2].partition("&")[0]
+
+
+async def test_recording_is_always_seen_and_ends_when_it_is_stopped(
+    page_site: Site, visitor: Visitor
+) -> None:
+    page, _ = await started(visitor, page_site)
+    light = page.locator(".light")
+    await expect(light).to_contain_text("Recording")
+    await expect(page).to_have_title("● Recording – Lookback")
+    for tab in ("Memory", "System"):
+        await page.get_by_role("tab", name=tab).click()
+        await expect(light).to_be_in_viewport()
+    await page.get_by_role("tab", name="Live").click()
+    await page.get_by_role("button", name="Microphone").click()
+    await expect(light).to_contain_text("Recording")
+    await page.get_by_role("button", name="Camera").click()
+    await expect(light).to_contain_text("Paused: all off")
+    await page.get_by_role("button", name="Camera").click()
+    await expect(light).to_contain_text("Recording")
+    await page.get_by_role("button", name="Stop recording").click()
+    await expect(light).to_be_hidden()
+    await expect(page).to_have_title("Lookback")
+    await expect(page.get_by_role("button", name="Start watching")).to_be_visible()
+
+
+async def test_what_happens_on_the_stream_is_shown_as_it_happens(
+    page_site: Site, visitor: Visitor
+) -> None:
+    page, stream_id = await started(visitor, page_site)
+
+    def publish(kind: str, **body: Any) -> None:
+        page_site.publish(stream_id, kind, body)
+
+    stage, answer = page.locator(".stage"), page.locator(".bubble.answer").last
+    publish("state", state="hearing")
+    publish("partial", text="where is the um", start=70.0)
+    await expect(stage).to_have_attribute("data-state", "hearing")
+    await expect(page.locator(".caption")).to_have_text("where is the um …")
+    publish("state", state="thinking", question="Where is the umbrella?")
+    await expect(page.locator(".bubble.asked")).to_contain_text("Where is the umbrella?")
+    publish("token", text=" It was", replace=False, generation=1)
+    await expect(answer).to_contain_text("It was")
+    publish("token", text="It is in", replace=True, generation=1)
+    await expect(answer).to_contain_text("It is in")
+    publish("state", state="speaking")
+    await expect(page.get_by_role("button", name="Hush")).to_be_visible()
+    publish("answer", **ANSWER)
+    publish("state", state="listening")
+    await expect(answer).to_contain_text("It is in the top drawer.")
+    await expect(page.get_by_role("button", name="Said at 1:02")).to_be_visible()
+    assert await page.locator(".bubble.asked").count() == 1
+    publish("state", state="thinking", question="And before?")
+    publish("token", text="Before that", replace=False, generation=2)
+    publish("interrupted", generation=2)
+    await expect(page.locator(".bubble.interrupted")).to_contain_text("Before that")
+
+
+async def test_a_reloaded_page_goes_on_with_the_same_stream(
+    page_site: Site, visitor: Visitor
+) -> None:
+    page, stream_id = await started(visitor, page_site)
+    await page.reload()
+    await expect(page.locator(".notice")).to_contain_text("going on with")
+    await expect(page.locator(".light")).to_contain_text("Recording")
+    await expect(page.locator(".stage")).to_have_attribute("data-state", "listening", timeout=20_000)
+    calls = {url for url in visitor.fetched if "/whip?stream_id=" in url}
+    assert {url.partition("stream_id=")[2] for url in calls} == {stream_id}
+
+
+async def test_refused_devices_are_told_in_a_sentence(page_site: Site, visitor: Visitor) -> None:
+    page = await visitor.open(page_site.url)
+    await page.evaluate(
+        """navigator.mediaDevices.getUserMedia = () =>
+           Promise.reject(new DOMException("Permission denied", "NotAllowedError"))"""
+    )
+    await page.get_by_role("button", name="Start watching").click()
+    await expect(page.locator(".notice")).to_contain_text("allow them beside the address bar")
+    await expect(page.locator(".light")).to_be_hidden()
+
+
+async def test_without_a_microphone_it_watches_and_can_be_asked_in_writing(
+    page_site: Site, visitor: Visitor
+) -> None:
+    page = await visitor.open(page_site.url)
+    await page.evaluate(
+        """const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+           navigator.mediaDevices.getUserMedia = (wanted) => wanted.audio
+             ? Promise.reject(new DOMException("none", "NotFoundError")) : real(wanted)"""
+    )
+    await page.get_by_role("button", name="Start watching").click()
+    await expect(page.locator(".notice")).to_contain_text("No microphone was found.")
+    await expect(page.locator(".light")).to_contain_text("Recording")
+    await expect(page.locator(".stage")).to_have_attribute("data-state", "listening", timeout=20_000)
+
+
+async def test_an_unplugged_camera_is_told_and_listening_goes_on(
+    page_site: Site, visitor: Visitor
+) -> None:
+    page, _ = await started(visitor, page_site)
+    await page.evaluate(
+        """() => { const [track] = document.querySelector(".picture video").srcObject.getTracks();
+           track.stop(); track.dispatchEvent(new Event("ended")); }"""
+    )
+    await expect(page.locator(".notice")).to_contain_text("The camera is gone")
+    await expect(page.locator(".light")).to_contain_text("Recording")
+    await expect(page.locator(".dark-note")).to_be_visible()

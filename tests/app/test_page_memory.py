@@ -1,0 +1,118 @@
+"""Asking, searching and forgetting in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.app.conftest import Visitor
+from tests.app.site import Site, remember
+
+pytestmark = pytest.mark.browser
+
+INJECTED = '<img src=x onerror="window.injected = true"><b>bold</b> said the remote sign.'
+
+
+async def ask(page: Page, question: str) -> None:
+    await page.get_by_role("textbox", name="Your question").fill(question)
+    await page.keyboard.press("Enter")
+
+
+def meeting(running: Site, visitor: Visitor) -> str:
+    stream_id = f"{visitor.name}.live-2026-03-02-0900-00"
+    remember(
+        running.store,
+        stream_id,
+        [
+            (4, "speech", "The projector remote is in the second drawer."),
+            (12, "speech", "Ines moved the training to Monday."),
+        ],
+    )
+    return stream_id
+
+
+async def test_a_typed_question_is_answered_with_evidence_that_opens(
+    page_site: Site, visitor: Visitor
+) -> None:
+    meeting(page_site, visitor)
+    page = await visitor.open(page_site.url)
+    await ask(page, "Where is the projector remote?")
+    answer = page.locator(".bubble.answer")
+    await expect(answer).to_contain_text("second drawer")
+    cited = page.get_by_role("list", name="Evidence").get_by_role("button").first
+    await expect(cited).to_contain_text("0:04")
+    loaded = "image => image.complete && image.naturalWidth > 0"
+    await cited.locator("img").wait_for()
+    await page.wait_for_function(loaded, arg=await cited.locator("img").element_handle())
+    await cited.click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog.locator(".cited")).to_contain_text("second drawer")
+    await expect(dialog).to_contain_text("Ines moved the training")
+    await dialog.get_by_role("button", name="The moment after").click()
+    await expect(dialog.locator(".here")).to_contain_text("Ines moved")
+
+
+async def test_a_question_to_an_empty_memory_says_what_to_do_first(
+    page_site: Site, visitor: Visitor
+) -> None:
+    page = await visitor.open(page_site.url)
+    await ask(page, "Where are my keys?")
+    await expect(page.locator(".bubble.answer")).to_contain_text("start watching")
+
+
+async def test_search_finds_by_words_and_filters_by_kind_and_time(
+    page_site: Site, visitor: Visitor
+) -> None:
+    stream_id = meeting(page_site, visitor)
+    remember(page_site.store, stream_id, [(20, "screen_text", "Remote codes 4711")])
+    page = await visitor.open(page_site.url, "memory")
+    results = page.get_by_role("list", name="Results")
+    await page.get_by_role("searchbox").fill("remote")
+    await page.get_by_role("button", name="Search").click()
+    await expect(results).to_contain_text("second drawer")
+    await page.get_by_role("button", name="Read", exact=True).click()
+    await expect(results).to_contain_text("4711")
+    await expect(results).not_to_contain_text("drawer")
+    await page.get_by_label("To", exact=True).fill("2001-01-01T00:00")
+    await expect(results).to_contain_text("Nothing like that is remembered.")
+
+
+async def test_forgetting_asks_first_and_shows_its_receipt(
+    page_site: Site, visitor: Visitor
+) -> None:
+    stream_id = meeting(page_site, visitor)
+    page = await visitor.open(page_site.url, "memory")
+    results = page.get_by_role("list", name="Results")
+    await page.get_by_label("In", exact=True).select_option(stream_id)
+    await page.get_by_role("button", name="Forget this stream").click()
+    dialog = page.get_by_role("alertdialog")
+    await expect(dialog).to_contain_text("cannot be undone")
+    await expect(dialog.get_by_role("button", name="Keep it")).to_be_focused()
+    await dialog.get_by_role("button", name="Keep it").click()
+    await expect(results).to_contain_text("second drawer")
+    await page.get_by_role("button", name="Forget this stream").click()
+    await dialog.get_by_role("button", name="Forget for good").click()
+    await expect(dialog).to_contain_text("Your receipt")
+    await expect(dialog.locator(".receipt")).to_contain_text("moments2")
+    await dialog.get_by_role("button", name="Done").click()
+    await expect(results).to_contain_text("Nothing is remembered yet.")
+    assert stream_id not in [one.id for one in page_site.store.streams()]
+
+
+async def test_what_memory_holds_is_shown_as_text_and_never_as_markup(
+    page_site: Site, visitor: Visitor
+) -> None:
+    stream_id = f"{visitor.name}.live-2026-03-02-0900-00"
+    remember(page_site.store, stream_id, [(3, "screen_text", INJECTED)], pictures=False)
+    page = await visitor.open(page_site.url, "memory")
+    first = page.get_by_role("list", name="Results").get_by_role("button").first
+    await expect(first).to_contain_text(INJECTED)
+    await first.click()
+    await expect(page.get_by_role("dialog")).to_contain_text(INJECTED)
+    await page.keyboard.press("Escape")
+    await page.get_by_role("tab", name="Live").click()
+    await ask(page, "What did the remote sign say? <i>now</i>")
+    await expect(page.locator(".bubble.asked")).to_contain_text("<i>now</i>")
+    await expect(page.locator(".bubble.answer")).not_to_have_attribute("aria-busy", "true")
+    assert await page.evaluate("window.injected") is None
+    assert await page.locator("#lookback b, #lookback img[src=x]").count() == 0

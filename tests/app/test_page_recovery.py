@@ -1,0 +1,91 @@
+"""What goes wrong is said in one sentence, and what comes back is gone on with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from memory.errors import StoreFull
+from serve.errors import Unavailable
+from tests.app.conftest import Visitor
+from tests.app.site import Site, remember, site
+from tests.server import free_port
+
+pytestmark = pytest.mark.browser
+
+
+async def test_a_restarting_part_is_waited_for(page_site: Site, visitor: Visitor) -> None:
+    page = await visitor.open(page_site.url)
+    refusals = iter([True])
+
+    async def restarting(route: object) -> None:
+        if next(refusals, False):
+            await route.fulfill(  # type: ignore[attr-defined]
+                status=503,
+                headers={"Retry-After": "1"},
+                json={"error": {"code": "unavailable", "message": "Memory is not answering"}},
+            )
+        else:
+            await route.continue_()  # type: ignore[attr-defined]
+
+    await page.route("**/v1/streams", restarting)
+    await page.get_by_role("tab", name="Memory").click()
+    notice = page.locator(".notice")
+    await expect(notice).to_contain_text("restarting; trying again in 1 s")
+    await expect(notice).to_contain_text("Everything answers again.")
+    assert any("503" in one for one in visitor.problems)
+    visitor.problems.clear()
+
+
+async def test_an_answer_that_fails_says_so_and_the_next_one_comes(
+    page_site: Site, visitor: Visitor
+) -> None:
+    said = [(4.0, "speech", "The remote is in the drawer.")]
+    remember(page_site.store, f"{visitor.name}.live-2026-03-02-0900-00", said)  # type: ignore[arg-type]
+    page = await visitor.open(page_site.url)
+    page_site.reasoning.fails = Unavailable("Reasoning is not answering")
+    for _ in range(2):
+        await page.get_by_role("textbox", name="Your question").fill("Where is the remote?")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".bubble.answer").last).not_to_have_attribute("aria-busy", "true")
+    await expect(page.locator(".bubble.answer").first).to_contain_text("not answering")
+    await expect(page.locator(".bubble.answer").last).to_contain_text("drawer")
+
+
+async def test_a_full_disk_is_told_in_words(
+    page_site: Site, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> None:
+        raise StoreFull("no space left")
+
+    assert page_site.hub is not None
+    stream_id = f"{visitor.name}.live-2026-03-02-0900-00"
+    remember(page_site.store, stream_id, [(4, "speech", "The remote is in the drawer.")])
+    monkeypatch.setattr(page_site.hub.services.memory, "forget", full)
+    page = await visitor.open(page_site.url, "memory")
+    await page.get_by_label("In", exact=True).select_option(stream_id)
+    await page.get_by_role("button", name="Forget this stream").click()
+    await page.get_by_role("button", name="Forget for good").click()
+    await expect(page.get_by_role("alertdialog")).to_contain_text("The disk is full")
+    assert any("507" in one for one in visitor.problems)
+    visitor.problems.clear()
+
+
+async def test_a_server_that_went_away_is_found_again(chromium: Browser, tmp_path: Path) -> None:
+    visitor = Visitor(chromium, "test-away")
+    port = free_port()
+    with site(tmp_path, port=port) as before:
+        remember(before.store, "test-away.note", [(4, "speech", "The kettle is on.")])
+        page = await visitor.open(before.url, "memory")
+        results = page.get_by_role("list", name="Results")
+        await expect(results).to_contain_text("kettle")
+        await page.get_by_role("tab", name="System").click()
+    await page.get_by_role("tab", name="Memory").click()
+    await expect(page.locator(".notice")).to_contain_text("cannot be reached")
+    with site(tmp_path, port=port) as after:
+        remember(after.store, "test-away.note", [(9, "speech", "Now the tea is made.")])
+        await expect(page.locator(".notice")).to_contain_text("Connected again", timeout=20_000)
+        await expect(results).to_contain_text("tea", timeout=20_000)
+        await visitor.close()
