@@ -110,7 +110,7 @@ class Pictures(MediaStreamTrack):
                 last = 0.0
                 for packet in container.demux(stream):
                     for out in convert.filter(packet if packet.size else None):
-                        last = float(out.pts * out.time_base)
+                        last = float((out.pts or 0) * out.time_base)
                         out.pts = round((offset + last) * 90_000)
                         out.time_base = fractions.Fraction(1, 90_000)
                         yield offset + last, out

@@ -127,7 +127,7 @@ async def measure(url: str, recording: Path, asked: int, busy_seconds: float) ->
     truth = json.loads(recording.with_suffix(".json").read_text())
     figures = Figures()
     seconds = truth["seconds"]
-    loops = 2 + int((asked * 8 + BARGE_INS * 8 + busy_seconds) / seconds)
+    loops = 2 + int((asked * 15 + BARGE_INS * 15 + busy_seconds) / seconds)
     sound = Sound()
     original = await asyncio.to_thread(samples_of, recording)
     sound.say(original, at=0.0)
@@ -148,7 +148,7 @@ async def measure(url: str, recording: Path, asked: int, busy_seconds: float) ->
                 await _interrupt(figures, call, sound, voice, text)
             await _back_to_back(figures, client, call, sound, original, questions, busy_seconds)
             received = call.of("received")
-            figures.received = received[-1][1] if received else {}
+            figures.received = {**(received[-1][1] if received else {}), **figures.received}
     return figures
 
 
@@ -193,9 +193,28 @@ def _latencies(figures: Figures, call: Caller, ended: float) -> None:
     if not tokens:
         return
     figures.first_token.append(tokens[0] - ended)
+    _show_stages(call, ended)
     loud = [at for at in sounds(call.heard, tokens[0] - 0.05) if at < ended + ANSWER_LIMIT]
     if loud:
         figures.first_sound.append(loud[0] - ended)
+
+
+def _show_stages(call: Caller, ended: float) -> None:
+    """Say when each stage of an answer was reached, seconds after the end of speech."""
+    stages: dict[str, float] = {}
+    for at, kind, body in call.events:
+        if not ended - 4 < at < ended + ANSWER_LIMIT:
+            continue
+        name = body.get("state", kind) if kind == "state" else kind
+        if kind == "observation" and body["role"] != "question":
+            continue
+        if kind in ("state", "observation", "token", "partial", "answer"):
+            stages[name] = (
+                round(at - ended, 2)
+                if name == "partial"
+                else stages.get(name, round(at - ended, 2))
+            )
+    print(f"  after the end of speech: {stages}", file=sys.stderr)
 
 
 async def _ask(
@@ -260,7 +279,7 @@ async def _back_to_back(
 
 async def _quiet(call: Caller) -> None:
     """Until the agent has not been heard for a second."""
-    while sounds(call.heard, time.monotonic() - 1.0):
+    while sounds(call.heard, time.monotonic() - 1.0):  # noqa: ASYNC110 - sound tells no event
         await asyncio.sleep(0.1)
     await asyncio.sleep(0.5)
 

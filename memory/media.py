@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from memory.durable import sync_folder, write_whole
@@ -69,7 +70,7 @@ class MediaStore:
         if not self.path.is_dir():
             return
         for folder in os.scandir(self.path):
-            if folder.is_dir():
+            with suppress(FileNotFoundError, NotADirectoryError):  # forgotten meanwhile, or a file
                 yield from os.scandir(folder.path)
 
     def _folder(self, digest: str) -> Path:

@@ -8,8 +8,10 @@ DIR/media/        keyframes by their SHA-256
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -193,15 +195,14 @@ class Store:
     def stats(self) -> Stats:
         self._check_open()
         tables = self.tables
-        media = [entry.stat().st_size for entry in self.media.files()]
-        files = [path for path in (self.path / "tables").rglob("*") if path.is_file()]
+        keyframes = sum(1 for _ in self.media.files())
         return Stats(
             streams=tables.streams.count_rows(),
             moments=tables.moments.count_rows(),
             observations=tables.observations.count_rows(),
-            keyframes=len(media),
-            table_bytes=sum(_size(path) for path in files),
-            media_bytes=sum(media),
+            keyframes=keyframes,
+            table_bytes=_bytes(self.path / "tables"),
+            media_bytes=_bytes(self.path / "media"),
             version=self._version(),
             schema=self._schema,
             fragments=sum(fragments(table) for table in tables.all()),
@@ -287,8 +288,11 @@ def _in_time(row: Row) -> tuple[float, str, str]:
     return row["start"], row["kind"], row["id"]
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:  # a version was dropped meanwhile
-        return 0
+def _bytes(folder: Path) -> int:
+    """Bytes of the files beneath; what vanishes meanwhile (a dropped version) counts nothing."""
+    total = 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += os.stat(os.path.join(where, name)).st_size
+    return total

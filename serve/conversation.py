@@ -29,24 +29,17 @@ from perception.pipeline import (
 )
 from perception.records import Observation, Role, Stream
 from perception.sources import Source
-from reasoning.followup import follows_up
 from reasoning.records import Answer, Question, Replace
 from reasoning.speaker import Speech
 from serve import failures, metrics
+from serve.hearing import Hearing, OpenQuestion
 from serve.live_settings import pipeline_settings
 from serve.patient import PatientPerceiver
 from serve.remembering import Remembering
-from serve.sentences import Sentences, same_words
+from serve.sentences import Sentences
 from serve.session import StreamSession, Tally
 
 log = logging.getLogger("lookback.live")
-
-# A question that goes on so soon was cut off by its own pause: both halves are one.
-CONTINUES = 1.2
-CALLED = 3.0  # seconds after "Lookback" on its own in which what is said is meant for the agent
-ECHO = 0.75  # share of an utterance's words that the agent has just said itself
-ECHO_LAG = 1.5  # seconds after the agent fell silent in which its echo may still be heard
-STALE_PUSH = 1.0  # seconds an utterance may have ended before the button was pressed
 
 
 class LiveInput(Source, Protocol):
@@ -113,14 +106,9 @@ class LiveSession(StreamSession):
         self._quiet = asyncio.Event()  # nobody speaks
         self._quiet.set()
         self._preparing: asyncio.Task[None] | None = None
-        self._pushes: list[tuple[float, float | None]] = []  # when the button was down
-        self._question = ""  # the last utterance, with what belongs before it
-        self._called = (0.0, "")  # when the agent was called by name alone, and how
-        self._echoes: tuple[float, float, str] = (
-            0.0,
-            0.0,
-            "",
-        )  # the agent's last words: when, what
+        self._hearing = Hearing(
+            hub.gate, hub.settings.answer_mode, lambda: hub.dialogue.last(stream.id) is not None
+        )
         self._pipeline = StreamPipeline(
             stream,
             PatientPerceiver(hub.services.perception, self._trouble),
@@ -162,9 +150,7 @@ class LiveSession(StreamSession):
         if isinstance(pressed := message.get("push"), bool):
             if pressed:
                 self._interrupt_voice()
-                self._pushes = [*self._pushes[-8:], (self._clock(), None)]
-            elif self._pushes and self._pushes[-1][1] is None:
-                self._pushes[-1] = (self._pushes[-1][0], self._clock())
+            self._hearing.push(pressed, self._clock())
 
     def typed(self, answer: Answer) -> None:
         """A typed question was answered on this stream: it is part of what happened on it."""
@@ -198,56 +184,13 @@ class LiveSession(StreamSession):
                 self._progress(stream_time, lag, dropped)
                 self._publish("received", self._input.counted())
 
-    # What an utterance is.
-
     def _role_of(self, text: str) -> Role:
         said = self._pipeline.uttering
         start, end = (said.start, said.end) if said else (self._clock(), self._clock())
-        self._question = text
-        if self._is_echo(text, start):
-            return "answer"  # it is remembered as the agent's, and is no evidence
-        mode = self._hub.settings.answer_mode
-        if mode == "push":
-            return "question" if self._pushed(start, end) and text.strip() else "statement"
-        self._question = self._whole(text, start)
-        judgement = self._gate.judge(self._question)
-        self._called = (
-            (end, f"{text.rstrip('.,!? ')},") if judgement.reason == "only the name" else (0.0, "")
-        )
-        if judgement.role == "question":
-            return "question"
-        going_on = self._hub.dialogue.last(self.stream.id) is not None and mode == "any"
-        return "question" if going_on and follows_up(text) else "statement"
-
-    def _is_echo(self, text: str, start: float) -> bool:
-        since, until, words = self._echoes
-        if self._voice is not None and self._voice.speaking:
-            until = self._clock()
-        if not words or not since - 0.5 <= start <= until + ECHO_LAG:
-            return False
-        return len(text.split()) >= 2 and same_words(text, words) >= ECHO
-
-    def _pushed(self, start: float, end: float) -> bool:
-        return any(
-            pressed <= end + STALE_PUSH and (released is None or start <= released)
-            for pressed, released in self._pushes
-        )
-
-    def _whole(self, text: str, start: float) -> str:
-        """The text with what belongs before it: the agent's name, said on its own; or the first
-        half of a question whose answer has not begun."""
-        called_at, name = self._called
-        if name and 0 <= start - called_at <= CALLED:
-            return f"{name} {text}"
-        turn = self._turn
-        if turn is None or turn.began is not None or turn.question.utterance is None:
-            return text
-        first = str(turn.question.utterance["text"]).rstrip()
-        if start - turn.heard_end > CONTINUES or (first.endswith("?") and not text[:1].islower()):
-            return text
-        return f"{first.rstrip('.?!… ')} {text}"
-
-    # Questions.
+        turn, asked = self._turn, None
+        if turn is not None and turn.began is None and turn.question.utterance is not None:
+            asked = OpenQuestion(str(turn.question.utterance["text"]), turn.heard_end)
+        return self._hearing.role_of(text, start, end, asked)
 
     def _prepare(self, text: str, start: float) -> None:
         """Have what a question will need fetched while it is still being asked."""
@@ -279,7 +222,7 @@ class LiveSession(StreamSession):
 
     def _ask(self, heard: Observation) -> None:
         since = time.perf_counter()
-        text = self._question
+        text = self._hearing.whole
         begun = heard.start if text == heard.text else self._turn_start(heard.start)
         self._interrupt()
         asked = self._gate.judge(text)
@@ -373,9 +316,8 @@ class LiveSession(StreamSession):
                 return
             if not turn.spoken:
                 self._state("speaking", generation=turn.generation)
-                self._echoes = (self._clock(), self._clock(), "")
             turn.spoken = f"{turn.spoken} {sentence}".strip()
-            self._echoes = (self._echoes[0], self._clock() + speech.seconds, turn.spoken)
+            self._hearing.says(turn.spoken, self._clock(), speech.seconds)
             turn.said.clear()
             voice.say(speech)
 
@@ -398,7 +340,7 @@ class LiveSession(StreamSession):
         self._generation += 1
         if turn.task is not None:
             turn.task.cancel()
-        self._echoes = (self._echoes[0], self._clock(), self._echoes[2])
+        self._hearing.falls_silent(self._clock())
         self._publish("interrupted", {"generation": turn.generation})
         self._conclude(turn, interrupted=True)
 

@@ -6,6 +6,7 @@ import importlib
 import io
 import json
 import logging
+import multiprocessing
 import os
 import secrets
 import signal
@@ -13,6 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,17 +84,13 @@ def check(settings: Settings) -> None:
 
     The processes of a server that was killed are gone some seconds after it: they are waited for.
     """
-    from memory.embedder import HashEmbedder
-    from memory.store import Store
-
     if not settings.on_loopback and settings.token is None:
         raise TokenNeeded(settings.host)
     deadline = time.monotonic() + (AFTERMATH if _crashed(settings.store) else 0.0)
     while True:
         try:
             _port_free(settings)
-            # Opened for a moment, with no model: locked, newer, full and read-only are found out now.
-            Store(settings.store, HashEmbedder()).close()
+            _store_opens(settings.store)
             return
         except (PortInUse, StoreLocked):
             if time.monotonic() >= deadline:
@@ -108,6 +106,22 @@ def _port_free(settings: Settings) -> None:
             probe.bind((settings.host, settings.port))
         except OSError as error:
             raise PortInUse(settings.host, settings.port) from error
+
+
+def _store_opens(store: Path) -> None:
+    """Open the store for a moment: locked, newer, full and read-only are found out now. In a process
+    of its own, because LanceDB's threads would not survive the forks by which Ray starts."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as apart:
+        apart.submit(open_and_close, store).result()
+
+
+def open_and_close(store: Path) -> None:
+    """Raises StoreLocked and its kin."""
+    from memory.embedder import HashEmbedder
+    from memory.store import Store
+
+    Store(store, HashEmbedder()).close()
 
 
 def _crashed(store: Path) -> bool:

@@ -33,6 +33,7 @@ import("/page/main.js").then((page) => page.start(element.querySelector("#lookba
 
 def blocks() -> gr.Blocks:
     """The page, not yet mounted."""
-    with gr.Blocks(title="Lookback", analytics_enabled=False, fill_width=True) as page:
+    page: gr.Blocks = gr.Blocks(title="Lookback", analytics_enabled=False, fill_width=True)
+    with page:
         gr.HTML(_WAITING, js_on_load=_START, apply_default_css=False, elem_id="page")
     return page

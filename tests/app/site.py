@@ -32,7 +32,6 @@ from serve.services import InProcessMemory, MemoryService, Services
 from serve.settings import Settings
 
 
-
 class Quoting:
     """A reasoning service that answers with the best find, word by word. `fails` is raised, once."""
 

@@ -39,7 +39,9 @@ async def started(visitor: Visitor, running: Site) -> tuple[Page, str]:
     """A page that is live, and the stream it made."""
     page = await visitor.open(running.url)
     await page.get_by_role("button", name="Start watching").click()
-    await expect(page.locator(".stage")).to_have_attribute("data-state", "listening", timeout=20_000)
+    await expect(page.locator(".stage")).to_have_attribute(
+        "data-state", "listening", timeout=20_000
+    )
     (call,) = [url for url in visitor.fetched if "/whip?stream_id=" in url]
     return page, call.partition("stream_id=")[2].partition("&")[0]
 
@@ -106,7 +108,9 @@ async def test_a_reloaded_page_goes_on_with_the_same_stream(
     await page.reload()
     await expect(page.locator(".notice")).to_contain_text("going on with")
     await expect(page.locator(".light")).to_contain_text("Recording")
-    await expect(page.locator(".stage")).to_have_attribute("data-state", "listening", timeout=20_000)
+    await expect(page.locator(".stage")).to_have_attribute(
+        "data-state", "listening", timeout=20_000
+    )
     calls = {url for url in visitor.fetched if "/whip?stream_id=" in url}
     assert {url.partition("stream_id=")[2] for url in calls} == {stream_id}
 
@@ -114,8 +118,8 @@ async def test_a_reloaded_page_goes_on_with_the_same_stream(
 async def test_refused_devices_are_told_in_a_sentence(page_site: Site, visitor: Visitor) -> None:
     page = await visitor.open(page_site.url)
     await page.evaluate(
-        """navigator.mediaDevices.getUserMedia = () =>
-           Promise.reject(new DOMException("Permission denied", "NotAllowedError"))"""
+        """() => { navigator.mediaDevices.getUserMedia = () =>
+           Promise.reject(new DOMException("Permission denied", "NotAllowedError")); }"""
     )
     await page.get_by_role("button", name="Start watching").click()
     await expect(page.locator(".notice")).to_contain_text("allow them beside the address bar")
@@ -127,14 +131,16 @@ async def test_without_a_microphone_it_watches_and_can_be_asked_in_writing(
 ) -> None:
     page = await visitor.open(page_site.url)
     await page.evaluate(
-        """const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        """() => { const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
            navigator.mediaDevices.getUserMedia = (wanted) => wanted.audio
-             ? Promise.reject(new DOMException("none", "NotFoundError")) : real(wanted)"""
+             ? Promise.reject(new DOMException("none", "NotFoundError")) : real(wanted); }"""
     )
     await page.get_by_role("button", name="Start watching").click()
     await expect(page.locator(".notice")).to_contain_text("No microphone was found.")
     await expect(page.locator(".light")).to_contain_text("Recording")
-    await expect(page.locator(".stage")).to_have_attribute("data-state", "listening", timeout=20_000)
+    await expect(page.locator(".stage")).to_have_attribute(
+        "data-state", "listening", timeout=20_000
+    )
 
 
 async def test_an_unplugged_camera_is_told_and_listening_goes_on(
@@ -148,3 +154,64 @@ async def test_an_unplugged_camera_is_told_and_listening_goes_on(
     await expect(page.locator(".notice")).to_contain_text("The camera is gone")
     await expect(page.locator(".light")).to_contain_text("Recording")
     await expect(page.locator(".dark-note")).to_be_visible()
+
+
+async def test_a_session_that_another_tab_takes_is_let_go(
+    page_site: Site, visitor: Visitor
+) -> None:
+    page, stream_id = await started(visitor, page_site)
+    page_site.publish(stream_id, "ended", {"reason": "ended by the sender"})
+    await expect(page.locator(".notice")).to_contain_text("went on in another tab")
+    await expect(page.locator(".light")).to_be_hidden()
+
+
+async def test_a_session_that_the_server_ended_is_made_again_with_the_same_memory(
+    page_site: Site, visitor: Visitor
+) -> None:
+    page, stream_id = await started(visitor, page_site)
+    async with page.expect_response(lambda got: "/whip?" in got.url and got.status == 201) as again:
+        page_site.publish(stream_id, "ended", {"reason": "no media came"})
+    assert stream_id in (await again.value).url
+    await expect(page.locator(".light")).to_contain_text("Recording")
+    visitor.problems = [one for one in visitor.problems if "409" not in one]
+
+
+async def test_what_fails_on_the_way_is_told_and_over_with_the_next_moment(
+    page_site: Site, visitor: Visitor
+) -> None:
+    page, stream_id = await started(visitor, page_site)
+    page_site.publish(stream_id, "state", {"state": "failed", "message": "the disk is full"})
+    await expect(page.locator(".notice")).to_contain_text("but the disk is full")
+    moment = {
+        "moment_id": f"{stream_id}:0000004000",
+        "stream_id": stream_id,
+        "start": 4.0,
+        "end": 8.0,
+        "text": "a desk",
+        "keyframe": None,
+        "observations": [],
+    }
+    page_site.publish(stream_id, "moment", moment)
+    await expect(page.get_by_role("button", name="Moment at 0:04: a desk")).to_be_visible()
+    await expect(page.locator(".notice")).to_contain_text("That works again.")
+
+
+@pytest.mark.parametrize("mode", ["any", "push"])
+async def test_holding_to_talk_is_offered_where_the_server_waits_for_it(
+    page_site: Site, visitor: Visitor, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = page_site.hub
+    assert hub is not None
+    changed = hub.settings.model_copy(update={"answer_mode": mode})
+    monkeypatch.setattr(hub, "settings", changed)
+    page, _ = await started(visitor, page_site)
+    push = page.get_by_role("button", name="Hold to talk")
+    if mode == "any":
+        await expect(push).to_be_hidden()
+        return
+    await expect(push).to_be_visible()
+    await page.locator("body").press("Escape")
+    await page.keyboard.down("t")
+    await expect(push).to_have_class("plain push held")
+    await page.keyboard.up("t")
+    await expect(push).to_have_class("plain push")

@@ -30,9 +30,7 @@ async def test_a_recording_is_watched_with_progress_and_played_where_it_is_cited
     await moments.nth(1).click()
     await page.get_by_role("button", name="Play from").click()
     video = page.get_by_label("The original recording")
-    await page.wait_for_function(
-        "video => video.currentTime > 0", arg=await video.element_handle()
-    )
+    await page.wait_for_function("video => video.currentTime > 0", arg=await video.element_handle())
     await page.reload()
     await page.get_by_role("button", name="sample.mp4").first.click()
     await expect(page.locator("#panel-recordings")).to_contain_text("Drop the same file again")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from memory.errors import StoreFull
 from serve.errors import Unavailable
@@ -20,15 +20,15 @@ async def test_a_restarting_part_is_waited_for(page_site: Site, visitor: Visitor
     page = await visitor.open(page_site.url)
     refusals = iter([True])
 
-    async def restarting(route: object) -> None:
+    async def restarting(route: Route) -> None:
         if next(refusals, False):
-            await route.fulfill(  # type: ignore[attr-defined]
+            await route.fulfill(
                 status=503,
                 headers={"Retry-After": "1"},
                 json={"error": {"code": "unavailable", "message": "Memory is not answering"}},
             )
         else:
-            await route.continue_()  # type: ignore[attr-defined]
+            await route.continue_()
 
     await page.route("**/v1/streams", restarting)
     await page.get_by_role("tab", name="Memory").click()
@@ -42,8 +42,8 @@ async def test_a_restarting_part_is_waited_for(page_site: Site, visitor: Visitor
 async def test_an_answer_that_fails_says_so_and_the_next_one_comes(
     page_site: Site, visitor: Visitor
 ) -> None:
-    said = [(4.0, "speech", "The remote is in the drawer.")]
-    remember(page_site.store, f"{visitor.name}.live-2026-03-02-0900-00", said)  # type: ignore[arg-type]
+    stream_id = f"{visitor.name}.live-2026-03-02-0900-00"
+    remember(page_site.store, stream_id, [(4, "speech", "The remote is in the drawer.")])
     page = await visitor.open(page_site.url)
     page_site.reasoning.fails = Unavailable("Reasoning is not answering")
     for _ in range(2):

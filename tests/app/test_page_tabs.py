@@ -134,8 +134,12 @@ async def test_the_system_tab_tells_of_a_part_that_is_down(
 
 
 async def test_a_day_shows_what_was_watched_on_it(page_site: Site, visitor: Visitor) -> None:
-    said = [(2, "speech", "The kettle is on.")]
-    remember(page_site.store, f"{visitor.name}.kitchen", said, ago=timedelta(days=3))
+    remember(
+        page_site.store,
+        f"{visitor.name}.kitchen",
+        [(2, "speech", "The kettle is on.")],
+        ago=timedelta(days=3),
+    )
     page = await visitor.open(page_site.url, "memory")
     day = page.locator(".day")
     await expect(day.get_by_role("button", name="Moment at 0:02")).to_be_visible()

@@ -77,8 +77,14 @@ export class Conversation {
     if (kind === "state" && body.state === "thinking" && body.question) this.spoken(body.question);
     else if (kind === "token") this.pending?.token(body.text, Boolean(body.replace));
     else if (kind === "interrupted") this.pending?.interrupt();
-    else if (kind === "state" && body.state === "failed") this.pending?.fail(body.message || "The answer failed.");
     else if (kind === "answer" && body.trigger !== "asked") this.answered(body);
+  }
+
+  /** Whether what failed is the answer that is waited for. */
+  failed(message) {
+    if (!this.pending || this.pending.done || this.pending.begun) return false;
+    this.pending.fail(message);
+    return true;
   }
 
   spoken(question, utterance = null) {
@@ -140,6 +146,10 @@ class AnswerBubble {
           answer.citations.map((cited) => el("li", {}, evidence(cited)))),
         !answer.abstained && seconds >= 0.1 && el("p", { class: "answer-note" }, `began after ${seconds.toFixed(1)} s`));
     });
+  }
+
+  get begun() {
+    return Boolean(this.text.textContent);
   }
 
   interrupt() {

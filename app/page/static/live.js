@@ -9,33 +9,41 @@ import { Conversation } from "./conversation.js";
 import { Strip } from "./evidence.js";
 import { Stage } from "./stage.js";
 import { Transcript } from "./transcript.js";
-import { UNSUPPORTED, alreadyAllowed, devices, openCamera, openMicrophone, openScreen, refusal, supported } from "./media.js";
+import { UNSUPPORTED, alreadyAllowed, supported } from "./media.js";
+import { Sources } from "./sources.js";
 import { WhipSession } from "./whip.js";
 import { light } from "./light.js";
 import { forgotten } from "./forget.js";
 
 const RESUME_WITHIN = 10 * 60 * 1000; // ms after which a reloaded page no longer goes on by itself
 const RESUME = "resume";
-const DEVICE_NOTICES = ["camera", "microphone", "screen"];
+const ENDED_BY_PAGE = "ended by the sender";
+const TROUBLE = "trouble";
 
 export class LiveTab {
   constructor() {
     this.session = null;
     this.streamId = null;
-    this.tracks = { camera: null, screen: null, microphone: null };
     this.voiceOn = store("voice") !== "off";
     this.transcript = new Transcript();
     this.stage = new Stage({
       start: () => this.start(),
-      stop: () => this.stop(),
-      camera: () => this.switch("camera"),
-      screen: () => this.switch("screen"),
-      microphone: () => this.switchMicrophone(),
+      stop: () => {
+        settle("call");
+        this.stop();
+      },
+      camera: () => this.sources.switch("camera"),
+      screen: () => this.sources.switch("screen"),
+      microphone: () => this.sources.switch("microphone"),
       voice: () => this.switchVoice(),
       hush: () => this.session?.control({ stop: true }),
       push: (held) => this.session?.control({ push: held }),
-      device: (kind) => this.changeDevice(kind),
+      device: (kind) => this.sources.change(kind),
     }, this.transcript.caption);
+    this.sources = new Sources(this.stage, {
+      changed: () => this.shown(),
+      use: (kind, track) => this.session?.use(kind, track),
+    });
     this.stage.live(false);
     this.stage.press("voice", this.voiceOn);
     this.strip = new Strip("Timeline of this session", { empty: "Pictures gather here while Lookback watches." });
@@ -47,11 +55,13 @@ export class LiveTab {
       examples: ["What did I show you last?", "What was said about tomorrow?", "Where did I leave my keys?"],
     });
     this.node = el("div", { class: "live" },
-      el("div", { class: "live-left" }, this.stage.node, this.transcript.node),
-      el("div", { class: "live-right" }, this.talk.node),
-      el("section", { class: "card live-strip", "aria-labelledby": "strip-title" },
-        el("div", { class: "row between" }, el("h2", { id: "strip-title" }, "Timeline"), this.lag),
-        this.strip.node));
+      el("div", { class: "live-left" },
+        this.stage.node,
+        el("section", { class: "card live-strip", "aria-labelledby": "strip-title" },
+          el("div", { class: "row between" }, el("h2", { id: "strip-title" }, "Timeline"), this.lag),
+          this.strip.node),
+        this.transcript.node),
+      el("div", { class: "live-right" }, this.talk.node));
     this.listen();
   }
 
@@ -61,12 +71,8 @@ export class LiveTab {
       notice("unsupported", UNSUPPORTED);
       return;
     }
-    const relist = async () => this.stage.list(await devices());
-    relist();
-    navigator.mediaDevices.addEventListener("devicechange", async () => {
-      await relist();
-      this.comeBack();
-    });
+    this.sources.list();
+    navigator.mediaDevices.addEventListener("devicechange", () => this.sources.comeBack());
     document.addEventListener("keydown", (event) => this.key(event, true));
     document.addEventListener("keyup", (event) => this.key(event, false));
     window.addEventListener("pagehide", () => this.session?.abandon());
@@ -75,6 +81,18 @@ export class LiveTab {
     scope.addEventListener("change", () => !this.session && this.lastStream());
     this.lastStream();
     this.resume();
+    this.askMode();
+  }
+
+  /** Holding to talk means something only where the server waits for it. */
+  async askMode() {
+    try {
+      const { settings } = await get("/v1/settings");
+      this.stage.pushed = settings.some((one) => one.name === "answer_mode" && one.value === "push");
+      this.shown();
+    } catch (failure) {
+      notice("streams", sentence(failure));
+    }
   }
 
   /** T is held to talk, unless something is being written. */
@@ -107,11 +125,9 @@ export class LiveTab {
 
   async start({ streamId = newLiveId(), wanted = { camera: true, microphone: true } } = {}) {
     this.stage.startButton.disabled = true;
-    DEVICE_NOTICES.forEach((name) => settle(name));
-    await this.openDevices(wanted);
+    const some = await this.sources.open(wanted);
     this.stage.startButton.disabled = false;
-    const { camera, microphone } = this.tracks;
-    if (!camera && !microphone) return;
+    if (!some) return;
     this.streamId = streamId;
     this.talk.clear();
     this.transcript.clear();
@@ -121,59 +137,7 @@ export class LiveTab {
     this.stage.show("connecting");
     this.shown();
     this.unfollow = follow(streamId, (kind, body) => this.onEvent(kind, body), () => this.catchUp());
-    await this.session.start({ video: camera, audio: microphone });
-  }
-
-  async openDevices(wanted) {
-    const open = { camera: openCamera, microphone: openMicrophone };
-    await Promise.all(Object.entries(open).map(async ([kind, opener]) => {
-      if (!wanted[kind]) return;
-      try {
-        this.hold(kind, await opener(this.stage.deviceId(kind)));
-      } catch (error) {
-        const other = kind === "camera" ? "Lookback listens only." : "Lookback watches only; you can type your questions.";
-        notice(kind, `${refusal(error, kind)} ${other}`);
-      }
-    }));
-    if (!this.tracks.camera && !this.tracks.microphone) {
-      settle("microphone");
-      notice("camera", "Neither camera nor microphone could be used: allow them beside the address bar, then start again.");
-    }
-    this.stage.list(await devices());
-  }
-
-  /** A track of ours; should it end by itself, the device is gone. */
-  hold(kind, track) {
-    this.tracks[kind] = track;
-    track.addEventListener("ended", () => {
-      if (this.tracks[kind] !== track) return;
-      this.tracks[kind] = null;
-      if (kind !== "screen") notice(kind, `The ${kind} is gone; plug it in again and it goes on.`);
-      if (kind === "microphone") this.session?.use("audio", null);
-      else this.useVideo();
-      this.shown();
-    });
-    track.addEventListener("mute", () => kind === "microphone" && this.shown());
-  }
-
-  /** A device was plugged in: what had gone comes back. */
-  async comeBack() {
-    for (const [kind, opener] of [["camera", openCamera], ["microphone", openMicrophone]]) {
-      if (!this.session || this.tracks[kind] || !this.lostDevice(kind)) continue;
-      try {
-        this.hold(kind, await opener(this.stage.deviceId(kind)));
-        settle(kind, `The ${kind} is back.`);
-        await (kind === "camera" ? this.useVideo() : this.session.use("audio", this.tracks.microphone));
-        this.shown();
-      } catch {
-        continue; // The notice still says what is missing.
-      }
-    }
-  }
-
-  lostDevice(kind) {
-    const { select } = this.stage.pickers[kind];
-    return this.stage[kind].getAttribute("aria-pressed") === "false" && !select.disabled && !this.switchedOff?.has(kind);
+    await this.session.start({ video: this.sources.video, audio: this.sources.audio });
   }
 
   hear(session) {
@@ -205,55 +169,13 @@ export class LiveTab {
     const session = this.session;
     this.session = null;
     this.unfollow?.();
-    for (const kind of Object.keys(this.tracks)) this.release(kind);
-    this.switchedOff = new Set();
+    this.sources.releaseAll();
     this.stage.sound.srcObject = null;
     this.transcript.partial("");
-    settle("call");
     this.shown();
     this.stage.show("off");
     sessionStorage.removeItem(RESUME);
     await session?.stop();
-  }
-
-  release(kind) {
-    const track = this.tracks[kind];
-    this.tracks[kind] = null;
-    track?.stop();
-  }
-
-  async switch(kind) {
-    settle(kind);
-    this.switchedOff ??= new Set();
-    if (this.tracks[kind]) {
-      this.release(kind);
-      this.switchedOff.add(kind);
-    } else {
-      this.switchedOff.delete(kind);
-      try {
-        this.hold(kind, kind === "screen" ? await openScreen() : await openCamera(this.stage.deviceId("camera")));
-      } catch (error) {
-        notice(kind, refusal(error, kind), { stays: kind !== "screen" });
-      }
-    }
-    await this.useVideo();
-    this.shown();
-  }
-
-  async switchMicrophone() {
-    settle("microphone");
-    const track = this.tracks.microphone;
-    if (track) {
-      track.enabled = !track.enabled;
-    } else {
-      try {
-        this.hold("microphone", await openMicrophone(this.stage.deviceId("microphone")));
-        await this.session?.use("audio", this.tracks.microphone);
-      } catch (error) {
-        notice("microphone", refusal(error, "microphone"));
-      }
-    }
-    this.shown();
   }
 
   switchVoice() {
@@ -265,27 +187,16 @@ export class LiveTab {
     this.session?.control({ voice: this.voiceOn });
   }
 
-  async changeDevice(kind) {
-    if (!this.session || !this.tracks[kind]) return;
-    this.release(kind);
-    await (kind === "camera" ? this.switch("camera") : this.switchMicrophone());
-  }
-
-  useVideo() {
-    return this.session?.use("video", this.tracks.screen || this.tracks.camera);
-  }
-
   /** What is on, on the page and for the reload that may come. */
   shown() {
     const live = Boolean(this.session);
-    const { camera, screen, microphone } = this.tracks;
-    const on = { camera: Boolean(camera), screen: Boolean(screen), microphone: Boolean(microphone?.enabled) };
-    this.stage.watch(screen || camera);
+    const { on, video, audio } = this.sources;
+    this.stage.watch(video);
     this.stage.live(live, on);
     light(live && (on.camera || on.screen || on.microphone), live);
     if (live) {
       sessionStorage.setItem(RESUME, JSON.stringify({ streamId: this.streamId, at: Date.now(),
-        wanted: { camera: Boolean(camera), microphone: Boolean(microphone) } }));
+        wanted: { camera: on.camera, microphone: Boolean(audio) } }));
     }
   }
 
@@ -307,10 +218,13 @@ export class LiveTab {
   onEvent(kind, body) {
     if (kind === "observation") this.transcript.observe(body);
     else if (kind === "partial") this.transcript.partial(body.text);
-    else if (kind === "moment") this.strip.add(body, { follow: true });
+    else if (kind === "moment") {
+      settle(TROUBLE, "That works again.");
+      this.strip.add(body, { follow: true });
+    }
     else if (kind === "progress") this.progress(body);
     else if (kind === "state" && body.state !== "failed") this.stage.show(body.state);
-    else if (kind === "state") this.stage.show("listening");
+    else if (kind === "state") this.trouble(body.message || "Something failed");
     else if (kind === "missed") this.catchUp();
     else if (kind === "ended") this.sessionEnded(body);
     this.talk.onEvent(kind, body);
@@ -322,13 +236,27 @@ export class LiveTab {
     this.lag.textContent = `${clock(time)}${behind}${dropped ? `, ${dropped} frames skipped` : ""}`;
   }
 
-  /** The server ended it: if we did not ask for that, it is begun again. */
-  sessionEnded({ reason }) {
-    if (!this.session) return;
-    if (/full|space|507/i.test(reason || "")) {
-      notice("disk", "The disk is full: nothing new is remembered until there is room, and what was remembered stays.");
+  /** A part failed while the session goes on; the next moment remembered says that it is over. */
+  trouble(message) {
+    if (!this.talk.failed(`That did not work: ${message}.`)) {
+      notice(TROUBLE, `It goes on watching, but ${message}.`, { tone: "wait" });
     }
-    if (this.session.peer?.connectionState !== "connected") this.session.again();
+  }
+
+  /** The server ended it. If neither we nor another page of ours asked for that, it is begun again. */
+  sessionEnded({ reason }) {
+    const { session } = this;
+    if (!session?.location) return;
+    session.location = null;
+    if (reason === ENDED_BY_PAGE) {
+      notice("call", "This session went on in another tab.");
+      this.stop();
+    } else if (!this.sources.any) {
+      notice("call", "Nothing was on for a while, so the session ended.");
+      this.stop();
+    } else {
+      session.again();
+    }
   }
 
   redraw() {

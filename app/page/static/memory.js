@@ -10,7 +10,7 @@ import { openMoment } from "./moment.js";
 import { forgetting, forgotten } from "./forget.js";
 import { DayView } from "./day.js";
 
-const SHOWN = 24;
+const SHOWN = 20;
 const WIDEST = 12; // streams searched one by one; a time of day means another second on each
 const PER_SEARCH = 60;
 

@@ -18,6 +18,7 @@ const STATES = {
 export class Stage {
   constructor(on, caption) {
     this.on = on;
+    this.pushed = false; // whether the server answers only while a button is held
     this.video = el("video", { muted: true, autoplay: true, playsinline: true, "aria-label": "What Lookback sees" });
     this.video.muted = true;
     this.sound = el("audio", { autoplay: true });
@@ -112,7 +113,7 @@ export class Stage {
   live(is, { camera = false, screen = false, microphone = false } = {}) {
     this.resting.hidden = is;
     this.stopButton.hidden = !is;
-    this.push.hidden = !is || !microphone;
+    this.push.hidden = !is || !microphone || !this.pushed;
     this.dark.hidden = !is || camera || screen;
     this.video.hidden = !is || !(camera || screen);
     this.video.classList.toggle("mirrored", camera && !screen);

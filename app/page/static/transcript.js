@@ -6,6 +6,8 @@ import { icon, KINDS } from "./icons.js";
 const LINES = 150;
 const IN_VIEW = 12; // seconds after which what was seen is no longer "now"
 
+const said = (seen) => (seen.speaker ? `${seen.speaker}: ` : "") + seen.text.replaceAll("\n", " / ");
+
 export class Transcript {
   constructor() {
     this.view = el("ul", { class: "chips", "aria-label": "In view now" });
@@ -35,23 +37,23 @@ export class Transcript {
   }
 
   observe(seen) {
-    if (seen.kind === "speech") this.partial("");
+    if (seen.kind === "speech" && seen.role !== "answer") this.partial("");
     if (seen.kind === "vision") this.inView(seen);
     this.empty.hidden = true;
     followEnd(this.lines, () => {
-      this.lines.append(el("li", { class: seen.role === "question" ? "asked-line" : null },
+      this.lines.append(el("li", { class: seen.role === "statement" ? null : `${seen.role}-line` },
         el("span", { class: "around-time" }, clock(seen.start)),
         el("span", { class: "around-kind" }, icon(seen.kind),
           el("span", { class: "unseen" }, `${KINDS[seen.kind] || ""}: `)),
-        el("span", { class: "around-text", dir: "auto" }, seen.text.replaceAll("\n", " / "))));
+        el("span", { class: "around-text", dir: "auto" }, said(seen))));
       if (this.lines.childElementCount > LINES) this.lines.firstElementChild.remove();
     });
   }
 
   inView(seen) {
     this.seenAt = seen.end;
-    const labels = seen.tags.length ? seen.tags.slice(0, 4).map((tag) => tag.label) : [seen.text.slice(0, 60)];
-    fill(this.view, labels.map((label) => el("li", { class: "tag" }, label)));
+    const labels = seen.text.split(/, (?![^(]*\))/).slice(0, 6);
+    fill(this.view, labels.map((label) => el("li", { class: "tag" }, label.slice(0, 80))));
   }
 
   /** The stream has come this far: what was in view long ago is not any more. */

@@ -120,6 +120,8 @@ export class WhipSession extends EventTarget {
   }
 
   failed(failure) {
+    // A session of ours that nobody took leave of, before a reload or a lost network.
+    if (failure.status === 409) this.location = `/whip/${encodeURIComponent(this.streamId)}`;
     const passing = !(failure instanceof Failure) || [0, 409, 429, 500, 503].includes(failure.status);
     if (passing) {
       this.dispatchEvent(new CustomEvent("lost", { detail: failure }));
