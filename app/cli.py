@@ -19,7 +19,8 @@ from app.client import Client, connect
 from app.errors import AppError, BadInput
 from app.export import export_stream
 from app.replay import Job, replay_all
-from memory.errors import StoreUnusable
+from memory.errors import StoreUnusable, WriteFailed
+from models import ModelError
 from serve.errors import BadSettings, ServeError
 from serve.settings import Settings, load
 
@@ -47,7 +48,7 @@ def main() -> None:
     """The console script: our errors become one line and an exit status."""
     try:
         app(standalone_mode=True)
-    except (BadSettings, StoreUnusable) as error:
+    except (BadSettings, StoreUnusable, WriteFailed, ModelError) as error:
         _end(error, 2)
     except (AppError, ServeError) as error:
         _end(error, getattr(error, "status", 1))
@@ -56,7 +57,7 @@ def main() -> None:
 
 
 def _end(why: object, status: int) -> None:
-    err.print(f"[red]error:[/red] {show.plain(str(why))}")
+    err.print(f"[red]error:[/red] {show.plain(str(why))}", soft_wrap=True)
     sys.exit(status)
 
 
@@ -83,7 +84,10 @@ def serve(
     with err.status("starting") as status:
         with running(settings, lambda what: status.update(what)) as url:
             status.stop()
-            err.print(f"Lookback is ready at [bold]{url}[/bold]  (API: {url}/docs, Ctrl-C stops)")
+            err.print(
+                f"Lookback is ready at [bold]{url}[/bold]  (API: {url}/docs, Ctrl-C stops)",
+                soft_wrap=True,
+            )
             until_stopped()
             status.start()
 

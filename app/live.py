@@ -26,7 +26,7 @@ from perception.sources import AudioChunk, Frame
 
 log = logging.getLogger("lookback.live")
 
-CHUNK = 1024  # samples, 64 ms: two windows of voice detection
+CHUNK = 512  # samples, 32 ms: one window of voice detection
 LONGEST_QUEUE = 120 * SAMPLE_RATE  # samples; beyond it audio is lost, and counted
 # Packets come late in bursts: only what is missing for longer than this is filled with silence.
 PATIENCE = 0.4
@@ -180,7 +180,7 @@ class LiveSource:
         missing = int((until - self._tail) * SAMPLE_RATE)
         missing = min(missing, LONGEST_QUEUE - self._queued)
         # Below a chunk it is jitter, or a sender's clock that runs a little slow.
-        if missing >= CHUNK:
+        if missing >= 2 * CHUNK:
             self.received.filled += missing / SAMPLE_RATE
             self._queue(np.zeros(missing, np.float32))
 

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from app.client import Client, live_server, to_server
 from app.errors import AppError, BadInput
-from app.show import Printer
+from app.show import Printer, plain
 from serve.launch import running
 from serve.settings import Settings
 
@@ -50,7 +50,9 @@ async def replay_all(settings: Settings, job: Job, printer: Printer, err: Consol
                 job.files, await asyncio.gather(*replays, return_exceptions=True), strict=True
             ):
                 if isinstance(outcome, AppError):
-                    err.print(f"[red]error:[/red] {file.name}: {outcome}", markup=True)
+                    err.print(
+                        f"[red]error:[/red] {plain(f'{file.name}: {outcome}')}", soft_wrap=True
+                    )
                     failures += 1
                 elif isinstance(outcome, BaseException):
                     raise outcome

@@ -41,7 +41,8 @@ WAITING = 128  # items between reading and taking up; with `in_flight` this boun
 @dataclass(frozen=True, slots=True)
 class PipelineSettings:
     """`in_flight`: heavy calls started ahead of the one whose result is due. `live`: the source
-    cannot wait, so looks beyond `in_flight` are dropped and counted; speech never is."""
+    cannot wait, so only the latest look waits for room, and those it replaces are counted as
+    dropped; speech never waits for room and is never dropped."""
 
     voice: VoiceSettings = field(default_factory=VoiceSettings)
     changes: ChangeSettings = field(default_factory=ChangeSettings)
@@ -116,6 +117,7 @@ class _Item:
     task: asyncio.Task[Any] | None = None
     progress: float | None = None  # stream time to report
     last: bool = False
+    room: bool = False  # whether its call takes some of `in_flight`
 
 
 class StreamPipeline:
@@ -151,6 +153,8 @@ class StreamPipeline:
         self._window_start: float | None = None
         self._time = self._ticked = begins
         self._dropped = 0
+        self._looking = 0  # looks whose result is not taken up yet
+        self._next_look: LookAt | None = None  # live: waits for room
         self._picture: tuple[int, bytes] | None = None  # the last picture encoded
         self._speech_ahead = SpeechAhead(
             perceiver, self._settings.partial_every, self._asides.put_nowait
@@ -184,7 +188,7 @@ class StreamPipeline:
                 result = item.task.result() if item.task is not None else None
                 for output in item.apply(result):
                     yield await self._event(output)
-                if item.task is not None:
+                if item.room:
                     self._room.release()
                 if item.progress is not None:
                     lag = asyncio.get_running_loop().time() - item.entered
@@ -244,6 +248,8 @@ class StreamPipeline:
                 await self._see(item)
         for event in await asyncio.to_thread(self._endpointer.flush):
             await self._speech(event)
+        if self._next_look is not None:
+            await self._look(self._next_look)
         await self._classify(flush=True)
         end = self._time
         await self._put(lambda _: self._builder.finish(end), progress=end, last=True)
@@ -259,6 +265,7 @@ class StreamPipeline:
                 await self._speech(event)
         if self._endpointer.speaking and not self._room.locked():
             self._speech_ahead.go_on(chunk.end, self._endpointer.current)
+        await self._look_if_free()
         if self._settings.sound_window > 0:
             self._window.append(chunk.samples)
             await self._classify()
@@ -306,22 +313,44 @@ class StreamPipeline:
         for event in await asyncio.to_thread(self._changes.watch, frame.time, frame.image):
             if isinstance(event, SceneCut):
                 await self._cut(event.time)
-            elif self._settings.live and self._room.locked():
-                self._dropped += 1
+            elif self._settings.live:
+                self._wait_for_room(event)
             else:
                 await self._look(event)
+        await self._look_if_free()
         await self._tick(frame.time)
 
+    def _wait_for_room(self, at: LookAt) -> None:
+        """The latest look waits; what the one before was to read, it reads."""
+        if (before := self._next_look) is not None:
+            self._dropped += 1
+            if before.read:
+                at = replace(at, read=True, since=min(at.since, before.since))
+        self._next_look = at
+
+    async def _look_if_free(self) -> None:
+        """Speech goes first: while somebody speaks, one look at a time."""
+        busy = self._room.locked() or (self._endpointer.speaking and self._looking > 0)
+        if self._next_look is not None and not busy:
+            at, self._next_look = self._next_look, None
+            await self._look(at)
+
     async def _cut(self, time: float) -> None:
+        if self._next_look is not None:
+            self._dropped += 1
+            self._next_look = None
         await self._put(lambda _: self._builder.scene(time))
 
     async def _look(self, at: LookAt) -> None:
-        await self._put(
-            lambda look: self._builder.look(
+        self._looking += 1
+
+        def apply(look: Any) -> Iterator[Output]:
+            self._looking -= 1
+            return self._builder.look(
                 at.time, look, at.image, read=at.read, since=at.since, sharpness=at.sharpness
-            ),
-            self._perceiver.look(at.image, at.read),
-        )
+            )
+
+        await self._put(apply, self._perceiver.look(at.image, at.read), waits=True)
 
     async def _tick(self, time: float) -> None:
         """Once a second of stream time, lets moments end and progress be told."""
@@ -344,11 +373,14 @@ class StreamPipeline:
         *,
         progress: float | None = None,
         last: bool = False,
+        waits: bool = False,
     ) -> None:
         task = None
+        room = call is not None and (waits or not self._settings.live)
         if call is not None:
             try:
-                await self._room.acquire()
+                if room:
+                    await self._room.acquire()
             except asyncio.CancelledError:
                 call.close()
                 raise
@@ -356,4 +388,4 @@ class StreamPipeline:
             self._calls.add(task)
             task.add_done_callback(self._calls.discard)
         entered = asyncio.get_running_loop().time()
-        await self._queue.put(_Item(entered, apply, task, progress, last))
+        await self._queue.put(_Item(entered, apply, task, progress, last, room))

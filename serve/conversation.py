@@ -72,6 +72,7 @@ class Turn:
     began: float | None = None  # when its first words got out
     task: asyncio.Task[None] | None = None
     concluded: bool = False
+    sounds: dict[str, asyncio.Task[Speech]] = field(default_factory=dict)
     said: asyncio.Event = field(default_factory=asyncio.Event)  # the voice has finished
 
 
@@ -246,7 +247,7 @@ class LiveSession(StreamSession):
     async def _answer_turn(self, turn: Turn, gate_seconds: float) -> None:
         speaking: asyncio.Task[None] | None = None
         sentences: asyncio.Queue[str | None] = asyncio.Queue()
-        if self._voice is not None and not self._muted and self._services.talking is not None:
+        if self._speaks:
             speaking = self._start(self._speak(turn, sentences))
         try:
             answer = await self._generated(turn, sentences)
@@ -296,17 +297,18 @@ class LiveSession(StreamSession):
                         self._voice.silence()  # what it says turned out not to stand
                 for one in split.add(piece.text):
                     sentences.put_nowait(one)
+                if split.ready and self._speaks:
+                    self._synthesize(turn, split.ready)  # what is still checked is said next
         raise RuntimeError("the answer ended before it was whole")
 
     # The voice.
 
     async def _speak(self, turn: Turn, sentences: asyncio.Queue[str | None]) -> None:
-        talking, voice = self._services.talking, self._voice
-        assert talking is not None
+        voice = self._voice
         assert voice is not None
         while (sentence := await sentences.get()) is not None:
             try:
-                speech = await talking.speak(sentence)
+                speech = await self._synthesize(turn, sentence)
             except Exception as error:  # noqa: BLE001 - the answer stands in text
                 log.warning("a sentence was not spoken: %s", type(error).__name__)
                 self._publish("state", {"state": "failed", "message": "the voice is not answering"})
@@ -320,6 +322,21 @@ class LiveSession(StreamSession):
             self._hearing.says(turn.spoken, self._clock(), speech.seconds)
             turn.said.clear()
             voice.say(speech)
+
+    @property
+    def _speaks(self) -> bool:
+        has_voice = self._voice is not None and self._services.talking is not None
+        return has_voice and not self._muted
+
+    def _synthesize(self, turn: Turn, sentence: str) -> asyncio.Task[Speech]:
+        """The sentence as sound, once, however often it is wanted."""
+        talking = self._services.talking
+        assert talking is not None
+        if sentence not in turn.sounds:
+            task = turn.sounds[sentence] = self._start(talking.speak(sentence))
+            # One that is never said may fail unnoticed.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return turn.sounds[sentence]
 
     def _voice_finished(self) -> None:
         if self._turn is not None:

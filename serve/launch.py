@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import models
 from memory.errors import StoreLocked
 from serve.errors import PortInUse, StartFailed, TokenNeeded
 from serve.settings import Settings, read_profile
@@ -39,7 +40,8 @@ AFTERMATH = 15.0  # seconds the processes of a killed server may take to go
 def running(settings: Settings, say: Callable[[str], None] = log.info) -> Iterator[str]:
     """The system, up while the block runs. Yields its URL.
 
-    Raises BadSettings (token, port), memory.errors.StoreLocked and its kin, StartFailed.
+    Raises BadSettings (token, port), memory.errors.StoreLocked and its kin, models.ModelError,
+    StartFailed.
     """
     check(settings)
     _environment(settings)
@@ -91,11 +93,14 @@ def check(settings: Settings) -> None:
         try:
             _port_free(settings)
             _store_opens(settings.store)
-            return
+            break
         except (PortInUse, StoreLocked):
             if time.monotonic() >= deadline:
                 raise
             time.sleep(0.25)
+    for model in models.CATALOG:
+        if not model.optional:
+            models.find(model.name)
 
 
 def _port_free(settings: Settings) -> None:

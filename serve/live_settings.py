@@ -8,6 +8,7 @@ from serve.settings import Settings
 
 PARTIAL_EVERY = 0.7  # seconds between two recognitions of what is being said
 PAUSE = 0.25  # seconds of silence after which what was said is recognised on trial
+ONSET = 0.065  # seconds of voice that are somebody speaking: the agent falls silent at once
 # Frames looked at ahead of the one whose turn it is. Few: each one that waits is lag.
 IN_FLIGHT = 3
 
@@ -18,6 +19,8 @@ def pipeline_settings(settings: Settings) -> PipelineSettings:
         silence=max(settings.endpoint_seconds, settings.endpoint_finished_seconds),
         finished=settings.endpoint_finished_seconds,
         pause=min(PAUSE, settings.endpoint_finished_seconds),
+        tail=min(PAUSE, settings.endpoint_finished_seconds),
+        onset=ONSET,
     )
     return PipelineSettings(
         voice=voice, in_flight=IN_FLIGHT, live=True, partial_every=PARTIAL_EVERY

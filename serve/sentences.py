@@ -25,6 +25,12 @@ class Sentences:
             self._text = self._text[match.end() :]
         return [one for one in whole if one]
 
+    @property
+    def ready(self) -> str:
+        """What may be the last sentence: it ends like one, and nothing follows yet."""
+        text = self._text.strip()
+        return text if text.endswith((".", "!", "?")) else ""
+
     def rest(self) -> list[str]:
         """What is left, as the last sentence."""
         left, self._text = self._text.strip(), ""
