@@ -25,6 +25,9 @@ from serve.hub import Hub
 log = logging.getLogger("lookback.live")
 
 WATCH = 1.0  # seconds between two looks at whether a session is still alive
+# A session that has been quiet for so long makes way for another on its stream: a page that was
+# reloaded has no chance to end the one before.
+QUIET = 2.0
 DRAIN = 10.0  # seconds that what was heard last may take to be remembered
 
 
@@ -49,6 +52,11 @@ class Call:
         self._clock = clock
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.session: LiveSession | None = None
+
+    @property
+    def quiet(self) -> float:
+        """Seconds since media came, or since it began."""
+        return time.monotonic() - self.source.heard_from
 
     async def answer(self, offer: str, *, voice: bool) -> str:
         """The SDP answer. Raises BadOffer."""
@@ -87,8 +95,7 @@ class Call:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(WATCH)
-            quiet = time.monotonic() - self.source.heard_from
-            if quiet > self._idle:
+            if self.quiet > self._idle:
                 self.end("no media came" if self.peer.connected else "no connection was made")
 
     def _control(self, message: dict[str, Any]) -> None:
@@ -118,6 +125,10 @@ class Calls:
             BadOffer, AlreadyLive, NoRoom.
         """
         stream_id = stream_id or f"live-{secrets.token_hex(4)}"
+        before, task = self._calls.get(stream_id), self._tasks.get(stream_id)
+        if before is not None and task is not None and before.quiet > QUIET:
+            before.end("another session took its place")
+            await asyncio.wait({task})
         if stream_id in self._calls or self._hub.replays.running(stream_id):
             raise AlreadyLive(stream_id)
         if len(self._calls) >= self._hub.settings.live_sessions:

@@ -132,7 +132,9 @@ async def measure(url: str, recording: Path, asked: int, busy_seconds: float) ->
     original = await asyncio.to_thread(samples_of, recording)
     sound.say(original, at=0.0)
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
-        async with Caller(client, audio=sound, video=Pictures(recording, loops)) as call:
+        async with Caller(
+            client, audio=sound, video=Pictures(recording, loops), codec="H264"
+        ) as call:
             call.follow()
             await asyncio.sleep(seconds + 3)
             began = sound.began or 0.0
@@ -207,6 +209,8 @@ def _show_stages(call: Caller, ended: float) -> None:
             continue
         name = body.get("state", kind) if kind == "state" else kind
         if kind == "observation" and body["role"] != "question":
+            continue
+        if name == "listening" and at < ended:
             continue
         if kind in ("state", "observation", "token", "partial", "answer"):
             stages[name] = (

@@ -1,7 +1,7 @@
 """Recognition ahead of time, for conversation: what is said so far, and what was said on trial.
 
 While somebody speaks, what they have said so far is recognised now and then, cheaply. When they
-pause it is recognised in full: if the pause turns out to be the end, the transcript is there
+pause it is recognised for good: if the pause turns out to be the end, the transcript is there
 already; if it reads like a whole sentence, the end need not be waited for.
 """
 
@@ -18,6 +18,11 @@ from perception.recognizer import Transcript
 from perception.records import SAMPLE_RATE, Audio
 from perception.vad import Pause, Utterance
 
+# A transcript made in the cheap way is taken for good from this confidence on: of what was said so
+# surely, the costly way made the same words. It takes a third of the time, or a tenth of what an
+# unsure utterance takes.
+SURE = 0.75
+LONGEST_QUICK = 8.0  # seconds; of longer speech the cheap way loses words
 LONGEST_PARTIAL = 15.0  # seconds; of a longer speech no partial would come in time
 
 # A sentence does not end with these, whatever the recogniser puts after them.
@@ -76,7 +81,7 @@ class SpeechAhead:
     def pause(self, pause: Pause) -> None:
         """They pause: recognise what was said as if it were all."""
         self._drop()
-        trial = self._call(self._perceiver.recognize(pause.samples))
+        trial = self._call(self._recognize_quickly(pause.samples))
         self._trial = (pause, trial)
         trial.add_done_callback(lambda done: self._tell(pause, done))
 
@@ -90,6 +95,13 @@ class SpeechAhead:
         if trial is not None:
             trial[1].cancel()
         return await self._perceiver.recognize(said.samples)
+
+    async def _recognize_quickly(self, audio: Audio) -> Transcript:
+        if len(audio) <= LONGEST_QUICK * SAMPLE_RATE:
+            quick = await self._perceiver.recognize(audio, partial=True)
+            if quick.text and quick.confidence >= SURE:
+                return quick
+        return await self._perceiver.recognize(audio)
 
     async def _recognize_part(self, audio: Audio, start: float) -> None:
         if len(audio) >= 0.4 * SAMPLE_RATE:

@@ -167,9 +167,9 @@ class MomentBuilder:
         if scene.best is None or score > scene.best.score:
             scene.best = _Picture(score, image, letters > 0)
         if not scene.told:
-            scene.told = True
-            seen = self._vision(scene, scene.start, time)
-            yield SeenObservation(seen)
+            for seen in self._vision(scene, scene.start, time):
+                scene.told = True
+                yield SeenObservation(seen)
         if read:
             yield from self._read(time, look.lines, since)
 
@@ -274,8 +274,7 @@ class MomentBuilder:
             inside.append(self._screen_text(reading, max(reading.start, self._start), end))
             reading.kept = end
         if self._scene is not None and self._scene.start < end and self._scene.looks:
-            seen = self._vision(self._scene, max(self._scene.start, self._start), end)
-            inside.append(seen)
+            inside.extend(self._vision(self._scene, max(self._scene.start, self._start), end))
             self._pictures.extend([self._scene.best] if self._scene.best is not None else [])
             self._scene.rest()
         for sound in self._sounds.values():
@@ -285,9 +284,10 @@ class MomentBuilder:
         inside.sort(key=lambda o: (o.start, o.kind, o.text))
         picture = max(self._pictures, key=lambda p: p.score, default=None)
         moment = Moment(self._stream_id, self._start, max(end, self._start), tuple(inside))
-        self._start = max(at, self._start + 0.001) if inside else max(at, self._start)
+        holds = bool(inside) or picture is not None
+        self._start = max(at, self._start + 0.001) if holds else max(at, self._start)
         self._done, self._pictures = beyond, []
-        if inside:
+        if holds:
             yield Cut(
                 moment,
                 picture.image if picture is not None else None,
@@ -309,10 +309,10 @@ class MomentBuilder:
         scene, self._scene = self._scene, None
         if scene is None or not scene.looks or time <= scene.start:
             return
-        seen = self._vision(scene, max(scene.start, self._start), time)
-        if seen.end > seen.start:
-            self._done.append(seen)
-        if scene.best is not None:
+        start = max(scene.start, self._start)
+        if time > start:
+            self._done.extend(self._vision(scene, start, time))
+        if scene.best is not None and time > start:
             self._pictures.append(scene.best)
 
     def _end_reading(self, time: float) -> None:
@@ -351,17 +351,23 @@ class MomentBuilder:
             confidence=round(reading.confidence, 3),
         )
 
-    def _vision(self, scene: _Scene, start: float, end: float) -> Observation:
-        tags = together(scene.looks)
-        return Observation(
-            self._stream_id,
-            "vision",
-            start,
-            max(start, end),
-            in_words(tags, scene.faces),
-            confidence=max((tag.probability for tag in tags), default=0.0),
-            tags=tags,
-        )
+    def _vision(self, scene: _Scene, start: float, end: float) -> list[Observation]:
+        """One observation, or none where nothing is sure: what is not known is not remembered."""
+        sure = together(scene.looks, scene.faces)
+        text = in_words(sure, scene.faces)
+        if not text:
+            return []
+        return [
+            Observation(
+                self._stream_id,
+                "vision",
+                start,
+                max(start, end),
+                text,
+                confidence=max(tag.probability for tag in sure),
+                tags=sure,
+            )
+        ]
 
 
 def _still_there(before: Sequence[TextLine], now: Sequence[TextLine]) -> bool:

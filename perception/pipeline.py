@@ -35,6 +35,7 @@ from perception.vad import (
 )
 
 SILENT = 1e-3  # root mean square below which audio holds no sound worth classifying
+LOOK_WHILE_SPEAKING = 1.0  # seconds between looks at a live stream while somebody speaks
 WAITING = 128  # items between reading and taking up; with `in_flight` this bounds memory
 
 
@@ -153,7 +154,7 @@ class StreamPipeline:
         self._window_start: float | None = None
         self._time = self._ticked = begins
         self._dropped = 0
-        self._looking = 0  # looks whose result is not taken up yet
+        self._looked = begins  # when the last look was taken
         self._next_look: LookAt | None = None  # live: waits for room
         self._picture: tuple[int, bytes] | None = None  # the last picture encoded
         self._speech_ahead = SpeechAhead(
@@ -263,7 +264,7 @@ class StreamPipeline:
         if self._speech_ahead.finished:
             for event in self._endpointer.end():
                 await self._speech(event)
-        if self._endpointer.speaking and not self._room.locked():
+        if self._endpointer.speaking and not self._endpointer.pausing:
             self._speech_ahead.go_on(chunk.end, self._endpointer.current)
         await self._look_if_free()
         if self._settings.sound_window > 0:
@@ -329,10 +330,11 @@ class StreamPipeline:
         self._next_look = at
 
     async def _look_if_free(self) -> None:
-        """Speech goes first: while somebody speaks, one look at a time."""
-        busy = self._room.locked() or (self._endpointer.speaking and self._looking > 0)
-        if self._next_look is not None and not busy:
-            at, self._next_look = self._next_look, None
+        """Speech goes first: while somebody speaks, looks are few."""
+        at, since = self._next_look, self._time - self._looked
+        busy = self._room.locked() or (self._endpointer.speaking and since < LOOK_WHILE_SPEAKING)
+        if at is not None and not busy:
+            self._next_look = None
             await self._look(at)
 
     async def _cut(self, time: float) -> None:
@@ -342,15 +344,14 @@ class StreamPipeline:
         await self._put(lambda _: self._builder.scene(time))
 
     async def _look(self, at: LookAt) -> None:
-        self._looking += 1
-
-        def apply(look: Any) -> Iterator[Output]:
-            self._looking -= 1
-            return self._builder.look(
+        self._looked = at.time
+        await self._put(
+            lambda look: self._builder.look(
                 at.time, look, at.image, read=at.read, since=at.since, sharpness=at.sharpness
-            )
-
-        await self._put(apply, self._perceiver.look(at.image, at.read), waits=True)
+            ),
+            self._perceiver.look(at.image, at.read),
+            waits=True,
+        )
 
     async def _tick(self, time: float) -> None:
         """Once a second of stream time, lets moments end and progress be told."""

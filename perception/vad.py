@@ -144,6 +144,11 @@ class Endpointer:
         """Whether somebody is speaking now."""
         return self._announced
 
+    @property
+    def pausing(self) -> bool:
+        """Whether the utterance under way has just fallen silent."""
+        return self._announced and self._window - self._last_voice >= 2
+
     def feed(self, samples: Audio) -> list[VoiceEvent]:
         """What the next samples bring (16 kHz mono float32)."""
         joined = np.concatenate([self._pending, samples])

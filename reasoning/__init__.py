@@ -3,7 +3,7 @@
 In: a `Question` (typed or spoken, after the `Gate` said it is one) and a `MemoryReader`. Out:
 `Token`s as they are generated, a `Replace` where they did not stand in the evidence, then one
 `Answer` with its citations, or an honest abstention.
-Open `agent.py` first; `evidence.py` is where it is decided whether there is an answer.
+Open `agent.py` first; `matching.py` is where it is decided whether there is an answer.
 """
 
 from reasoning.agent import Agent

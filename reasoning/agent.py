@@ -24,23 +24,29 @@ from reasoning.followup import resolve
 from reasoning.gate import Gate
 from reasoning.generator import Generator
 from reasoning.nearness import Nearness, unknown
-from reasoning.plan import Plan, decide
+from reasoning.plan import decide
+from reasoning.planned import Plan
 from reasoning.prompt import Prompt, memory_line
 from reasoning.records import Answer, Citation, Question, Replace, Timings, Token
 from reasoning.retrieval import Retriever
 from reasoning.timeparse import clock, parse
 from reasoning.verify import stands
+from reasoning.wording import agreeing, direct, rest_of_when
 
 MAX_QUESTION = 2000  # characters
 _MEMORY_TOKENS = 160  # of all memory lines together
 _QUOTE = 200  # characters
+# Where cores are short the model may need ten seconds for its first word. Longer than two and a
+# person asks again; the evidence is known by then, so it is told instead.
+FIRST_TOKEN = 2.0  # seconds
 
 Method = Literal["generated", "quoted", "abstained"]
 
 
 class Agent:
     """`near` says how near two words are in meaning; without it only stems and lists decide.
-    `clock` gives the seconds that timings are measured with."""
+    `clock` gives the seconds that timings are measured with. A model that has said nothing
+    `first_token` seconds after it was asked is not waited for: the evidence is quoted."""
 
     def __init__(
         self,
@@ -50,12 +56,15 @@ class Agent:
         near: Nearness = unknown,
         clock: Callable[[], float] = time.monotonic,
         agent_name: str = "Lookback",
+        first_token: float = FIRST_TOKEN,
     ) -> None:
         self._memory = memory
         self._generator = generator
         self._near = near
         self._clock = clock
         self._gate = Gate(agent_name, "push")
+        self._name = agent_name
+        self._first_token = first_token
         self._preparing: asyncio.Future[None] | None = None
 
     async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
@@ -76,14 +85,17 @@ class Agent:
             first = self._clock()
             yield Token(plan.text)
         else:
-            async with aclosing(self._generate(plan, asked)) as pieces:  # type: ignore[type-var]
+            async with aclosing(self._in_time(plan, asked)) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
                     first = first or self._clock()
                     text += piece
                     yield Token(piece)
             text = " ".join(text.split())
-            first = first or self._clock()
-            if not self._verified(text, plan, analysis):
+            if first is None:
+                first = self._clock()
+                text, method = composed.lines(plan.evidence), "quoted"
+                yield Token(text)
+            elif not self._verified(text, plan, analysis):
                 text, method = composed.lines(plan.evidence), "quoted"
                 yield Replace(text)
         citations = await self._cite(plan, retriever)
@@ -137,7 +149,7 @@ class Agent:
             )
         if not text.strip():
             raise QuestionRefused("the question is empty")
-        asked = self._gate.judge(text).question
+        asked = direct(self._gate.judge(text).question)
         if question.follows is None:
             return asked, question.at
         whole = resolve(asked, question.follows)
@@ -149,7 +161,30 @@ class Agent:
         scope = await retriever.scope(stream_id, at, datetime.now(UTC))
         when = parse(asked, scope.now, scope.wall_now)
         analysis = analyse(when.rest)
-        return await decide(analysis, when, scope, retriever, self._near), analysis
+        return await decide(analysis, when, scope, retriever, self._near, self._name), analysis
+
+    async def _in_time(self, plan: Plan, asked: str) -> AsyncIterator[str]:
+        """The model's answer, its wording repaired; nothing at all where its first word is late."""
+        said = ""
+        stop = ""  # a full stop waits for what may still follow
+        async with aclosing(self._generate(plan, asked)) as pieces:  # type: ignore[type-var]
+            while True:
+                try:
+                    piece = await asyncio.wait_for(
+                        anext(pieces), None if said else self._first_token
+                    )
+                except (StopAsyncIteration, TimeoutError):
+                    break
+                piece = stop + agreeing(said, piece)
+                said += piece
+                stop = "." if piece.endswith(".") else ""
+                yield piece.removesuffix(".")
+        if said.strip() and plan.whole_when:
+            rest = rest_of_when(said, "\n".join(p.text for p in plan.evidence))
+            if rest:
+                yield rest
+        if stop:
+            yield stop
 
     async def _generate(self, plan: Plan, asked: str) -> AsyncIterator[str]:
         lines: list[str] = []
@@ -187,7 +222,7 @@ class Agent:
 def _method(plan: Plan) -> Method:
     if plan.abstained:
         return "abstained"
-    return "generated" if plan.text is None else "quoted"
+    return "generated" if plan.text is None or plan.own_words else "quoted"
 
 
 def _citation(source: Source) -> Citation:

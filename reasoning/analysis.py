@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from reasoning.values import Asked
+from reasoning.values import Asked, places
 from reasoning.words import (
     COLOURS,
     MONTHS,
@@ -43,6 +43,8 @@ class Analysis:
     noun_phrase: str = ""  # what a sight question looks for, as asked
     about_screen: bool = False  # asks what a sign, slide or message said
     speaker: str | None = None  # "what did NAME say"
+    alternatives: tuple[str, ...] = ()  # "Thursday", "Friday" of "is it on Thursday or Friday?"
+    supposed_place: str = ""  # "in the drawer" of "is it in the drawer?"
 
     @property
     def required(self) -> tuple[Term, ...]:
@@ -97,6 +99,14 @@ _REFERENCE = re.compile(
     r"at present|by the way|in the (?:video|recording|stream|picture|image|frame|background|scene)|on camera|so far|at all|at any (?:point|time))\b",
     re.I,
 )
+_OR = re.compile(
+    r"(?P<a>[\w:'-]+) or (?:(?:on|at|in|to|the|an?|my) )*(?P<b>[\w:'-]+(?: (?!who|that|which)[\w'-]+)?)"
+    r"(?=\s*\?*$| (?:who|that|which)\b)"
+)
+_PLACED = re.compile(
+    r"^(?:is|are|was|were)\b|\b(?:live|work|put|leave|keep|park|store|hide|move|hang|lie)\b", re.I
+)
+_IN_VIEW = re.compile(r"\b(?:visible|on camera|in view|to be seen|on screen)\b", re.I)
 _SAY_VERBS = frozenset(
     "say tell mention talk speak ask hear announce discuss see show notice appear bring watch know remember look".split()
 )
@@ -117,7 +127,13 @@ def analyse(question: str) -> Analysis:
     asked: Asked = next((a for a, p in _ASKED if p.search(text)), "open")
     cue = _CUE_NOUN.search(text)
     body = _REFERENCE.sub(" ", text)
+    alternatives, body = _alternatives(body)
+    if alternatives and asked == "yesno":
+        asked = _kind_of(alternatives[0])
+    supposed = _supposed_place(text) if asked == "yesno" else ""
     body = _CUE.sub(" ", body)
+    if asked == "sight":
+        body = _IN_VIEW.sub(" ", body)
     if cue:
         body = body.replace(cue.group(), " ")
     speaker = _speaker(text) if asked == "report" else None
@@ -130,7 +146,46 @@ def analyse(question: str) -> Analysis:
         noun_phrase=_looked_for(text) if asked == "sight" else "",
         about_screen=asked == "screen" or _SCREEN_WORDS.search(text) is not None,
         speaker=speaker,
+        alternatives=alternatives,
+        supposed_place=supposed,
     )
+
+
+def without(analysis: Analysis, phrase: str, asked: Asked) -> Analysis:
+    """The question without the words of a phrase, asking for something of a kind."""
+    gone = {w.lower for w in words(phrase)}
+    left = tuple(t for t in analysis.terms if t.word not in gone)
+    rest = analysis.text.replace(phrase, " ")
+    return replace(analysis, text=rest, asked=asked, terms=left, supposed_place="")
+
+
+def _alternatives(text: str) -> tuple[tuple[str, ...], str]:
+    """What is offered to choose from, and the question without it."""
+    match = _OR.search(text)
+    if not match:
+        return (), text
+    first, second = match["a"], match["b"]
+    if first.lower() in COLOURS and second.split()[0].lower() in COLOURS:
+        second = second.split()[0]
+    rest = text[: match.start("a")] + text[match.start("b") + len(second) :]
+    return (first, second), rest
+
+
+def _kind_of(alternative: str) -> Asked:
+    low = alternative.lower()
+    if low in WEEKDAYS or low in MONTHS:
+        return "day"
+    if low in COLOURS:
+        return "colour"
+    return "number" if is_number(low) and ":" not in low else "thing"
+
+
+def _supposed_place(text: str) -> str:
+    """Where something is supposed to be."""
+    if not _PLACED.search(text):
+        return ""
+    named = places(text.rstrip(" ?.!"))
+    return named[-1] if named else ""
 
 
 def _terms(body: str, asked: Asked, speaker: str | None) -> tuple[Term, ...]:

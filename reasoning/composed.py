@@ -10,8 +10,8 @@ from perception.records import Observation
 from reasoning.evidence import Passage
 from reasoning.prompt import fenced
 from reasoning.timeparse import clock, roughly
+from reasoning.words import COLOURS, words
 
-NOTHING = "I don't have anything about that in memory."
 _UNSURE = re.compile(r"nothing is recogni[sz]ed|nothing recogni[sz]ed", re.I)
 _SENSE = {
     "speech": "I heard",
@@ -57,16 +57,46 @@ def count(found: Sequence[Passage]) -> str:
 
 
 def sighting(asked_for: str, seen: Observation) -> str:
-    """Yes, it was seen; names it as it was asked for."""
+    """Yes, it was seen; names it as it was asked for, and says what a picture cannot tell."""
     what = asked_for or "something like that"
     if seen.kind == "screen_text":
         return f"Yes, {what}: at {clock(seen.start)} the screen showed: {_quoted(seen.text, seen)}."
-    return f"Yes, I saw {what} at {clock(seen.start)}: {', '.join(labels(seen.text))}."
+    coloured = any(w.lower in COLOURS for w in words(what))
+    if coloured:
+        what = " ".join(w for w in what.split() if w.lower() not in COLOURS)
+        what = re.sub(r"^an?(?= )", lambda _: "an" if what.split()[1][0] in "aeiou" else "a", what)
+    said = f"Yes, I saw {what} at {clock(seen.start)}: {', '.join(labels(seen.text))}."
+    return f"{said} I cannot tell the colour." if coloured else said
 
 
-def no_sighting(asked_for: str) -> str:
-    """It was not seen."""
-    return f"I did not see {asked_for}." if asked_for else "I did not see that."
+def views(seen: Sequence[Observation]) -> str:
+    """What was seen, one picture after another."""
+    parts = [f"at {clock(o.start)} {', '.join(labels(o.text))}" for o in seen]
+    return f"I saw {'; '.join(parts)}."
+
+
+def people(seen: Sequence[tuple[int, Observation]]) -> str:
+    """How many faces each picture showed."""
+    parts = [f"{n} {'person' if n == 1 else 'people'} at {clock(o.start)}" for n, o in seen]
+    return f"I saw {_listed(parts, 'and')}."
+
+
+def chosen(alternative: str, passage: Passage) -> str:
+    """Which of two it is."""
+    return f"{alternative[0].upper()}{alternative[1:]}: {_lowered(quote(passage))}"
+
+
+def time_now(now: datetime) -> str:
+    """The clock on the wall."""
+    return f"It is {now:%H:%M} on {now:%A}, {now.day} {now:%B %Y}."
+
+
+def introduction(name: str) -> str:
+    """What answers here, and what it can do."""
+    return (
+        f"I am {name}: I watch and listen, remember what I saw and heard, and answer questions "
+        "about it with the evidence."
+    )
 
 
 def present(seen: Sequence[Observation]) -> str:
@@ -84,8 +114,7 @@ def present(seen: Sequence[Observation]) -> str:
 
 def yes_or_no(agrees: bool, passage: Passage) -> str:
     """Does the memory agree with what was supposed?"""
-    said = quote(passage)
-    return f"{'Yes' if agrees else 'No'}: {said[0].lower()}{said[1:]}"
+    return f"{'Yes' if agrees else 'No'}: {_lowered(quote(passage))}"
 
 
 def lines(found: Sequence[Passage]) -> str:
@@ -104,6 +133,10 @@ def _quoted(text: str, seen: Observation) -> str:
     if seen.kind in ("vision", "sound"):
         return fenced(", ".join(labels(text)))
     return f'"{fenced(text).rstrip(".")}"'
+
+
+def _lowered(text: str) -> str:
+    return text[0].lower() + text[1:]
 
 
 def _article(thing: str) -> str:

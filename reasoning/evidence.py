@@ -1,4 +1,4 @@
-"""Which memories answer a question: passages that hold its words and a value of the asked kind.
+"""What an answer can rest on: passages of what was said and shown.
 
 A passage is one sentence, or one screen, or a sentence with the one it goes on from. Deciding
 here, before the language model runs, is what abstaining rests on.
@@ -7,30 +7,14 @@ here, before the language model runs, is what abstaining rests on.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from memory.records import Hit
 from perception.records import Observation
-from reasoning.analysis import Analysis, Term
-from reasoning.nearness import Nearness
-from reasoning.values import has_form, values
-from reasoning.words import (
-    HYPONYMS,
-    STOP,
-    SYNONYMS,
-    Word,
-    colours_of,
-    sounds_like,
-    spaced,
-    stem,
-    synonymous,
-    words,
-)
+from reasoning.words import spaced
 
-NEAR = 0.58  # cosine of two words from which they may stand for each other
-_WEIGHTS = {"proper": 2.0, "number": 2.0, "noun": 1.5, "colour": 1.0, "verb": 0.3}
 _CONFLICT = 0.75  # passages within this of the best score are about the same thing
 
 _INSTRUCTION = re.compile(
@@ -71,6 +55,7 @@ class Passage:
     sources: tuple[Source, ...]  # the one with the value last
     score: float = 0.0
     values: tuple[str, ...] = ()
+    heard_as: str = ""  # what stands for a name that the recogniser seems to have misheard
 
     @property
     def at(self) -> datetime:
@@ -143,132 +128,6 @@ def passages(source: Source, around: Sequence[Source]) -> list[Passage]:
 def _overlap(a: Source, b: Source) -> bool:
     x, y = a.observation, b.observation
     return x != y and x.start <= y.end + 2 and y.start <= x.end + 2
-
-
-class Matcher:
-    """Fits passages to a question."""
-
-    def __init__(self, analysis: Analysis, near: Nearness) -> None:
-        self.analysis = analysis
-        self._near = near
-        self._asked = {stem(w.lower) for w in words(analysis.text)}
-
-    def accepted(self, candidates: Iterable[Passage]) -> list[Passage]:
-        """Those that hold every required word and a value of the asked kind, scored, best first."""
-        fitted = [f for p in candidates if (f := self.fit(p)) is not None]
-        fitted.sort(key=lambda p: (-p.score, len(p.text)))
-        kept: list[Passage] = []
-        for passage in fitted:
-            if not any(set(passage.sources) & set(k.sources) for k in kept):
-                kept.append(passage)
-        return kept
-
-    def fit(self, passage: Passage) -> Passage | None:
-        """The passage with its score and values, or None if it does not answer."""
-        if is_instruction(passage.text) and not self._asks_about(passage):
-            return None
-        there = words(passage.text)
-        score = 0.3 * max(s.similarity for s in passage.sources) - 0.2 * (len(passage.sources) - 1)
-        for term in self.analysis.terms:
-            strength = self.holds(term, there)
-            if term.required and not strength and not self._colour_left_out(term, passage.text):
-                return None
-            score += strength * _WEIGHTS[term.role]
-        if self.analysis.cue and not any(stem(w.lower) == stem(self.analysis.cue) for w in there):
-            score -= 0.5
-        found = self.said(passage)
-        if not found:
-            return None
-        return Passage(passage.text, passage.sources, score, tuple(found))
-
-    def said(self, passage: Passage) -> list[str]:
-        """What the passage says of the asked kind that the question does not say itself."""
-        asked = self.analysis.asked
-        if has_form(asked):
-            screen = passage.main.kind == "screen_text"
-            return [v for v in values(asked, passage.text, screen=screen) if self._new(v)]
-        return [
-            w.written for w in words(passage.text) if w.lower not in STOP and self._new(w.lower)
-        ] or ([passage.text] if asked in ("count", "moment", "elapsed", "yesno", "screen") else [])
-
-    def exact(self, passage: Passage) -> int:
-        """How many of the question's verbs the passage says itself."""
-        said = {stem(w.lower) for w in words(passage.text)}
-        return sum(t.stem in said for t in self.analysis.terms if t.role == "verb")
-
-    def holds(self, term: Term, there: Sequence[Word]) -> float:
-        """How surely the words hold the term: 1 the word itself, less for one near it, 0 not."""
-        best = 0.0
-        for index, word in enumerate(there):
-            best = max(best, self._alike(term, word))
-            if best == 1.0:
-                return best
-            if term.role == "proper" and best < 0.8:
-                joined = word.lower
-                for following in there[index + 1 : index + 3]:
-                    joined += following.lower
-                    if len(joined) >= 6 and sounds_like(term.word, joined):
-                        best = 0.8
-        return best
-
-    def _alike(self, term: Term, word: Word) -> float:
-        base = stem(word.lower)
-        if base == term.stem or word.lower == term.word:
-            return 1.0
-        if "-" in word.lower and term.stem in {stem(p) for p in word.lower.split("-")}:
-            return 1.0
-        if term.role == "number":
-            return float(re.sub(r"\D", "", word.lower) == re.sub(r"\D", "", term.word) != "")
-        compound = len(base) > len(term.stem) >= 4 and (
-            base.endswith(term.stem)
-            or (len(base) >= len(term.stem) + 4 and base.startswith(term.stem))
-        )
-        if compound and (term.role == "noun" or (term.role == "proper" and len(term.stem) >= 5)):
-            return 0.8
-        if term.role == "proper":
-            return 0.8 if sounds_like(term.word, word.lower) else 0.0
-        if synonymous(base, term.stem):
-            return 0.9
-        if term.role == "colour":
-            return 0.0
-        if term.role == "noun" and len(term.stem) >= 6 and sounds_like(term.word, word.lower):
-            return 0.7
-        return 0.8 if word.lower not in STOP and self._near(term.word, word.lower) >= NEAR else 0.0
-
-    def sees(self, term: Term, label: str) -> float:
-        """As `holds`, for a tagger's label, which may be a kind of what is asked for."""
-        there = words(label)
-        kinds = HYPONYMS.get(term.stem, frozenset())
-        for group_stem in _group(term.stem):
-            kinds = kinds | HYPONYMS.get(group_stem, frozenset())
-        if any(stem(w.lower) in kinds or w.lower in kinds for w in there):
-            return 0.9
-        return self.holds(term, there)
-
-    def _new(self, value: str) -> bool:
-        content = [stem(w.lower) for w in words(value) if w.lower not in STOP]
-        return bool(content or words(value)) and not (
-            content and all(c in self._asked for c in content)
-        )
-
-    def _asks_about(self, passage: Passage) -> bool:
-        if self.analysis.about_screen:
-            return True
-        there = words(passage.text)
-        nouns = [t for t in self.analysis.required if t.role != "verb"]
-        return (
-            bool(nouns)
-            and self.analysis.asked in ("moment", "elapsed", "count", "report")
-            and all(self.holds(t, there) for t in nouns)
-        )
-
-    def _colour_left_out(self, term: Term, text: str) -> bool:
-        """'the notebook' may be the red one, 'the blue notebook' is not."""
-        return term.role == "colour" and not colours_of(text)
-
-
-def _group(base: str) -> set[str]:
-    return {w for g in SYNONYMS if base in g for w in g}
 
 
 def newest(found: Sequence[Passage], history: str | None) -> list[Passage]:

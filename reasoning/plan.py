@@ -3,32 +3,34 @@ or nothing. All rules, before the language model runs."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from perception.records import Kind
-from reasoning import composed
+from reasoning import composed, seeing, supposed
 from reasoning.analysis import Analysis
-from reasoning.evidence import Matcher, Passage, Source, is_instruction, newest
+from reasoning.evidence import Passage, Source, is_instruction, newest
+from reasoning.matching import Matcher
 from reasoning.nearness import Nearness
+from reasoning.planned import Plan, abstain
 from reasoning.retrieval import Retriever, Scope
 from reasoning.timeparse import TimeReference
-from reasoning.values import colours, dates, numbers, times
 
-_MAX_ANSWER = 40  # tokens
 _MAX_LONG_ANSWER = 70
 _LINES = 5  # memories for an open question
-_PRESENT = 8.0  # seconds that still are now
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to say: `text` by code, or, where it is None, `evidence` for the model to put in words."""
-
-    evidence: tuple[Passage, ...] = ()
-    text: str | None = None
-    abstained: bool = False
-    max_tokens: int = _MAX_ANSWER
+_SHOWS = frozenset("screen slide page whiteboard board monitor display presentation".split())
+_TIME_NOW = re.compile(
+    r"^(?:so )?(?:what time is it|what's the time|what is the time|what(?:'s| is) the date|"
+    r"(?:what|which) (?:day|date) is (?:it|this)|do you (?:know|have) (?:what|the) time(?: it is)?)"
+    r"(?: right| now| today)*\s*[?.!]*$",
+    re.I,
+)
+_WHO_ANSWERS = re.compile(
+    r"^(?:who|what) are you|^what(?:'s| is) your name|^what (?:can|do) you do(?: for me)?\b(?! (?:with|about))|"
+    r"^how (?:can|do) you help|^what are you (?:able|good)|^introduce yourself",
+    re.I,
+)
 
 
 async def decide(
@@ -37,53 +39,64 @@ async def decide(
     scope: Scope,
     retriever: Retriever,
     near: Nearness,
+    agent_name: str = "Lookback",
 ) -> Plan:
     """Finds the evidence and says what to do with it."""
+    aside = _of_now(when.rest, scope, agent_name)
+    if aside is not None:
+        return aside
     matcher = Matcher(analysis, near)
     if when.present:
-        return await _of_present(scope, retriever)
+        return await seeing.of_present(when, scope, retriever, matcher)
+    if seeing.ASKS_WHAT_WAS_SEEN.match(when.rest):
+        return await seeing.of_views(when, scope, retriever)
     if analysis.asked == "sight":
-        return await _of_sight(analysis, when, scope, retriever, matcher)
+        return await seeing.of_sight(analysis, when, scope, retriever, matcher)
+    if analysis.supposed_place:
+        placed = await supposed.of_place(analysis, when, scope, retriever, matcher)
+        if placed is not None:
+            return placed
     if analysis.asked in ("summary", "report", "screen") and not analysis.required:
         return await _of_span(analysis, when, scope, retriever)
     found = await retriever.find(analysis, when, scope, matcher)
     if analysis.asked in ("count", "moment", "elapsed") or (analysis.asked == "when" and not found):
         return await _of_time(analysis, when, scope, retriever, near, found)
+    if not found and analysis.asked == "number" and _of_persons(analysis):
+        return await seeing.of_people(analysis, when, scope, retriever, matcher)
+    if not found and analysis.asked == "screen" and _screens_only(analysis):
+        return await seeing.of_screen(scope, retriever)
     if not found:
-        return _abstain()
+        return abstain()
     if analysis.asked in ("report", "summary", "screen", "open"):
         return _of_several(analysis, found)
+    if analysis.alternatives:
+        return supposed.of_alternatives(analysis, found, when.history) or abstain()
     chosen = newest(found, when.history)
-    if analysis.asked == "yesno" and (agrees := _agrees(analysis.text, chosen[0])) is not None:
-        return Plan(tuple(chosen), composed.yes_or_no(agrees, chosen[0]))
-    if any(is_instruction(p.text) for p in chosen):
+    if analysis.asked == "yesno":
+        said = supposed.of_yes_or_no(analysis, chosen[0])
+        if said is not None:
+            return said
+    if any(is_instruction(p.text) or p.heard_as for p in chosen):
         return Plan(tuple(chosen), composed.lines(chosen))
-    return Plan(tuple(chosen))
+    return Plan(tuple(chosen), whole_when=analysis.asked == "when")
 
 
-async def _of_present(scope: Scope, retriever: Retriever) -> Plan:
-    seen = await retriever.present(scope, _PRESENT)
-    if not seen:
-        return _abstain("I don't see anything right now.")
-    passages = tuple(Passage(s.observation.text, (s,)) for s in seen)
-    return Plan(passages, composed.present([s.observation for s in seen]))
+def _of_now(asked: str, scope: Scope, agent_name: str) -> Plan | None:
+    """The clock, and who answers: nothing that memory is asked for."""
+    if _TIME_NOW.match(asked):
+        return Plan(text=composed.time_now(scope.clock.astimezone()), own_words=True)
+    if _WHO_ANSWERS.match(asked):
+        return Plan(text=composed.introduction(agent_name), own_words=True)
+    return None
 
 
-async def _of_sight(
-    analysis: Analysis, when: TimeReference, scope: Scope, retriever: Retriever, matcher: Matcher
-) -> Plan:
-    seen = await retriever.sightings(analysis, when, scope, matcher)
-    if not seen:
-        found = await retriever.find(analysis, when, scope, matcher)
-        spoken = analysis.text.lower().startswith(
-            ("was there", "were there", "is there", "are there")
-        )
-        seen = [p for p in found if p.main.kind == "screen_text" or spoken]
-        if seen and seen[0].main.kind != "screen_text":
-            return Plan((seen[0],), composed.yes_or_no(True, seen[0]))
-    if not seen:
-        return _abstain(composed.no_sighting(analysis.noun_phrase))
-    return Plan((seen[0],), composed.sighting(analysis.noun_phrase, seen[0].main))
+def _of_persons(analysis: Analysis) -> bool:
+    return any(t.stem in ("person", "face") for t in analysis.required)
+
+
+def _screens_only(analysis: Analysis) -> bool:
+    """Nothing but the thing that shows is named."""
+    return all(t.stem in _SHOWS for t in analysis.required)
 
 
 async def _of_time(
@@ -99,14 +112,14 @@ async def _of_time(
         if not any(
             w in analysis.text.lower().split() for w in ("did", "was", "were", "have", "has")
         ):
-            return _abstain()
+            return abstain()
         analysis = replace(analysis, asked="moment")
         found = await retriever.find(analysis, when, scope, Matcher(analysis, near))
     matcher = Matcher(analysis, near)
     if not found:
         found = await retriever.sightings(analysis, when, scope, matcher)
     if not found:
-        return _abstain()
+        return abstain()
     best = [p for p in found if p.score >= found[0].score - 0.75]
     verbs = max(map(matcher.exact, best))
     best = sorted((p for p in best if matcher.exact(p) == verbs), key=lambda p: p.at)
@@ -133,7 +146,7 @@ async def _of_span(
         sources = sources[-1:]
     sources = _spread(sources, _LINES)
     if not sources:
-        return _abstain()
+        return abstain()
     passages = tuple(Passage(s.observation.text, (s,)) for s in sources)
     if analysis.asked == "screen" or any(is_instruction(p.text) for p in passages):
         return Plan(passages, composed.lines(passages))
@@ -142,14 +155,16 @@ async def _of_span(
 
 def _of_several(analysis: Analysis, found: list[Passage]) -> Plan:
     if analysis.speaker:
-        found = [p for p in found if any(_said_by(s, analysis.speaker) for s in p.sources)]
+        found = [
+            p for p in found if p.heard_as or any(_said_by(s, analysis.speaker) for s in p.sources)
+        ]
     if not found:
-        return _abstain()
+        return abstain()
     chosen = sorted(found[:_LINES], key=lambda p: p.at)
     if analysis.asked == "screen":
         first = next((p for p in found if p.main.kind == "screen_text"), found[0])
         return Plan((first,), composed.quote(first))
-    if any(is_instruction(p.text) for p in chosen):
+    if any(is_instruction(p.text) or p.heard_as for p in chosen):
         return Plan(tuple(chosen), composed.lines(chosen))
     return Plan(tuple(chosen), max_tokens=_MAX_LONG_ANSWER)
 
@@ -184,19 +199,3 @@ def _apart(found: Sequence[Passage], seconds: float = 5.0) -> list[Passage]:
             continue
         kept.append(passage)
     return kept
-
-
-def _agrees(question: str, passage: Passage) -> bool | None:
-    """Does the passage say the day, time, number or colour that the question supposes? None if
-    the question supposes none."""
-    for find in (dates, times, numbers, colours):
-        supposed = {v.lower() for v in find(question)}
-        if supposed:
-            said = {v.lower() for v in find(passage.text)}
-            if said:
-                return bool(supposed & said)
-    return None
-
-
-def _abstain(text: str = composed.NOTHING) -> Plan:
-    return Plan((), text, abstained=True)

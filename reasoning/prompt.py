@@ -17,8 +17,8 @@ Q: Where did I leave my scissors?
 A: You left the scissors in the kitchen cupboard.
 
 [1] 03:40 screen: "Board Meeting / Wednesday 09:15 / Hall Cedar / call 4471"
-Q: What time is the board meeting?
-A: The board meeting is at 09:15.
+Q: When is the board meeting?
+A: The board meeting is on Wednesday at 09:15.
 
 [1] 07:05 heard: "Oscar told me the yellow van is being repaired because its brakes failed."
 Q: Why is the van being repaired?

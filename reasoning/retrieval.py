@@ -10,15 +10,16 @@ from datetime import datetime, timedelta
 from memory.records import MemoryReader, Query
 from perception.records import Kind, Moment, Observation, Stream
 from reasoning.analysis import Analysis, Term
-from reasoning.evidence import Matcher, Passage, Source, passages, source_of
+from reasoning.composed import labels
+from reasoning.evidence import Passage, Source, passages, source_of
+from reasoning.matching import Matcher
 from reasoning.timeparse import TimeReference
-from reasoning.words import HYPONYMS
+from reasoning.words import HYPONYMS, words
 
 _LIMIT = 24
 _SIGHTINGS = 60
 _NEIGHBOURED = 8  # how many hits are read together with what stands around them
 _AROUND = 10.0  # seconds
-_NEAR_SIGHT = 0.5  # cosine from which what a picture is tagged with is what was asked for
 _EVIDENCE: tuple[Kind, ...] = ("speech", "screen_text", "sound")
 
 
@@ -31,6 +32,7 @@ class Scope:
     before: float | None
     now: float
     wall_now: datetime
+    clock: datetime  # on the wall at the time of asking
 
 
 class Retriever:
@@ -49,7 +51,7 @@ class Retriever:
         stream = own[0] if own else None
         now = at if at is not None else stream.seconds if stream else 0.0
         wall_now = stream.wall_start + timedelta(seconds=now) if stream else clock_now
-        return Scope(stream, stream_id, at, now, wall_now)
+        return Scope(stream, stream_id, at, now, wall_now, clock_now if at is None else wall_now)
 
     async def find(
         self, analysis: Analysis, when: TimeReference, scope: Scope, matcher: Matcher
@@ -61,7 +63,29 @@ class Retriever:
             found = await self._find(keywords, when, scope, matcher)
         if not found and when.bounded:
             found = await self._find(when.rest, TimeReference(when.rest), scope, matcher)
+        if not found and keywords and len(analysis.terms) > 1:
+            found = await self._misheard(keywords, when, scope, matcher)
         return found
+
+    async def _misheard(
+        self, keywords: str, when: TimeReference, scope: Scope, matcher: Matcher
+    ) -> list[Passage]:
+        """Passages with one word that may be another misheard, where nothing holds them all."""
+        found = await self._find(
+            keywords, when, scope, matcher.hearing_wrong(await self._strangers(scope, matcher))
+        )
+        names = {p.heard_as for p in found} - {""}
+        return found if len(names) <= 1 else [p for p in found if not p.heard_as]
+
+    async def _strangers(self, scope: Scope, matcher: Matcher) -> frozenset[str]:
+        """Names of the question that are nowhere in memory."""
+        unknown: set[str] = set()
+        for term in matcher.analysis.required:
+            if term.role == "proper":
+                sources = await self._search(term.word, TimeReference(""), scope, (), _LIMIT)
+                if not any(matcher.holds(term, words(s.observation.text)) for s in sources):
+                    unknown.add(term.word)
+        return frozenset(unknown)
 
     async def _find(
         self, text: str, when: TimeReference, scope: Scope, matcher: Matcher
@@ -94,9 +118,9 @@ class Retriever:
         for text in (asked_for, " ".join([asked_for, *kinds])) if kinds else (asked_for,):
             for source in await self._search(text, when, scope, ("vision",), _SIGHTINGS):
                 seen = source.observation
+                if not labels(seen.text):
+                    continue
                 strength = min(_strength(matcher, term, seen) for term in terms)
-                if not strength and text == asked_for and source.similarity >= _NEAR_SIGHT:
-                    strength = source.similarity / 2
                 if strength and strength > (found[seen.id].score if seen.id in found else 0.0):
                     found[seen.id] = Passage(seen.text, (source,), strength)
         return sorted(found.values(), key=lambda p: (-p.score, p.at))

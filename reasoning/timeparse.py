@@ -52,7 +52,7 @@ _PRESENT = re.compile(
     r"^(?:what(?:'s| is| are) (?:this|that|these|those|it|here|in front of you)(?: \w+)?|"
     r"what (?:do|can) you (?:\w+ )?see(?: (?:now|right now|here|at the moment|in front of you))?|"
     r"what am i (?:holding|showing(?: you)?|pointing at|wearing|looking at)(?: (?:now|here|up|in my hand))?|"
-    r"what(?:'s| is) (?:in my hand|on (?:the|my) (?:screen|desk|table)|in front of me|happening|going on)"
+    r"what(?:'s| is) (?:in my hand|on (?:the|my|this) (?:screen|slide|slides|page|whiteboard|board|wall|monitor|display|desk|table)|in front of me|happening|going on)"
     r"(?: (?:now|right now|here|at the moment))?|describe (?:what you see|the scene|this)|"
     r"(?:can|do) you see (?:this|me|that)|who is (?:this|here|that)|what are you (?:seeing|looking at)(?: now)?)\s*[?.!]*$",
     re.I,

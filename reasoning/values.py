@@ -48,6 +48,7 @@ _PLACE = re.compile(
     r"next to|in front of|on top of|close to|opposite|to|into|onto|from|over|around|across from|outside|through) "
     r"(?:(?:the|a|an|my|your|his|her|our|their|its|this|that|one of|some) )?(?P<what>[A-Za-z0-9'-]+(?: [A-Za-z0-9'-]+)?)|"
     r"\b(?P<named>(?i:Room|Hall|Building|Floor|Level|Gate|Platform|Street|House|Lab|Studio|Office|Aisle|Bay|Terminal|Desk|Suite) [A-Z0-9][A-Za-z0-9-]*)|"
+    r"\b(?:is|are|was|were) (?:now )?with (?P<holder>[A-Z][\w'-]+)|"
     r"\b(?P<home>home|upstairs|downstairs|outside|next door|abroad|online|here)\b|"
     r"\b(?i:location|venue|place|where|room|address)\s*[:\-] *(?P<label>\S[^\n/]*)|"
     r"\b(?P<venue>(?:[A-Z][\w'-]+ )*(?i:caf[eé]|restaurant|hotel|lodge|park|library|school|cent(?:re|er)|hall|room|street|station|church|"
@@ -128,7 +129,10 @@ def places(text: str) -> list[str]:
         if what:
             heads = [w.lower for w in words(what)]
             first = heads[0] if heads else ""
-            if first in _TIMEY or first in WEEKDAYS or first in MONTHS or first in STOP:
+            # "in the second" is a time, "in the second drawer" a place.
+            if heads[-1:] == [first] and first in _TIMEY:
+                continue
+            if first in WEEKDAYS or first in MONTHS or first in STOP:
                 continue
             if (
                 first in VERBS

@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 
 from reasoning.analysis import Analysis
+from reasoning.sound import sounds_like
 from reasoning.values import colours, dates, has_form, numbers, proper_names, times
-from reasoning.words import COLOURS, NUMBER_WORDS, STOP, VERBS, sounds_like, stem, words
+from reasoning.words import COLOURS, NUMBER_WORDS, STOP, VERBS, stem, words
 
 _UNKNOWING = re.compile(
     r"\b(?:i (?:do not|don't|cannot|can't|am not sure|have no)|unknown|not (?:mentioned|stated|specified|known|given|provided|clear|sure)|"

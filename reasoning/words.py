@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from functools import lru_cache
 
 _WORD = re.compile(
@@ -271,35 +270,3 @@ def is_number(lower: str) -> bool:
 def synonymous(a: str, b: str) -> bool:
     """Two stems of one meaning by the lists above."""
     return any(a in group and b in group for group in SYNONYMS)
-
-
-@lru_cache(maxsize=8192)
-def sounds_like(a: str, b: str) -> bool:
-    """Could a recogniser have written name `b` for name `a`? Letters, then sound."""
-    a, b = a.lower(), b.lower()
-    if a == b or stem(a) == stem(b):
-        return True
-    if min(len(a), len(b)) < 4 or any(ch.isdigit() for ch in a + b):
-        return False
-    ratio = SequenceMatcher(None, a, b).ratio()
-    if _sound(a) == _sound(b):
-        return ratio >= 0.6
-    return ratio >= 0.84 and abs(len(a) - len(b)) <= 2 and min(len(a), len(b)) >= 6
-
-
-_SOUND_CLASSES = (
-    (re.compile(r"^h(?=[aeiou])"), ""), (re.compile(r"ight"), "it"), (re.compile(r"gh|ph"), "f"),
-    (re.compile(r"ck|c(?![eiyh])|q"), "k"), (re.compile(r"c|z|x"), "s"), (re.compile(r"tt?h"), "t"),
-    (re.compile(r"ch|sh|tch"), "j"), (re.compile(r"d"), "t"), (re.compile(r"b"), "p"),
-    (re.compile(r"v"), "f"), (re.compile(r"g"), "k"), (re.compile(r"(.)\1+"), r"\1"),
-)  # fmt: skip
-
-
-def _sound(word: str) -> str:
-    """Consonants by class in order, vowels only marked where a word begins or ends with one."""
-    for pattern, to in _SOUND_CLASSES:
-        word = pattern.sub(to, word)
-    ends = "a" if word[-1:] in "aeiouy" else ""
-    begins = "a" if word[:1] in "aeiouy" else ""
-    consonants = re.sub(r"[aeiouyhw]", "", word)
-    return begins + re.sub(r"(.)\1+", r"\1", consonants) + ends

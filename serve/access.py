@@ -43,23 +43,27 @@ def guard(app: FastAPI, token: str | None) -> None:
     @app.middleware("http")
     async def authorize(request: Request, call_next: RequestResponseEndpoint) -> Response:
         bearer = token is not None and _has_bearer(request, token)
+        preflight = token is not None and not bearer and _is_preflight(request)
         if not bearer and _foreign(request):
             return failures.failure(
                 403, "foreign_origin", "another site's page may not do this: send a bearer token"
             )
-        if token is not None and not bearer and _is_preflight(request):
-            response = await call_next(request)
+        known = token is None or bearer or _has_cookie(request, token)
+        if not (known or preflight or _is_open(request)):
+            return failures.failure(
+                401,
+                "unauthorized",
+                "send Authorization: Bearer <token>",
+                {"WWW-Authenticate": "Bearer"},
+            )
+        response = await call_next(request)
+        if preflight:
             # Relays' credentials travel here; who asks has shown none yet.
             del response.headers["link"]
-            return response
-        if token is None or bearer or _is_open(request) or _has_cookie(request, token):
-            return await call_next(request)
-        return failures.failure(
-            401,
-            "unauthorized",
-            "send Authorization: Bearer <token>",
-            {"WWW-Authenticate": "Bearer"},
-        )
+        # No other page may put ours in a frame and have it clicked.
+        response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
 
 
 def _session(token: str | None) -> APIRouter:

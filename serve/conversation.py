@@ -107,6 +107,7 @@ class LiveSession(StreamSession):
         self._quiet = asyncio.Event()  # nobody speaks
         self._quiet.set()
         self._preparing: asyncio.Task[None] | None = None
+        self._cut_at: float | None = None  # where a question that is being asked begins
         self._hearing = Hearing(
             hub.gate, hub.settings.answer_mode, lambda: hub.dialogue.last(stream.id) is not None
         )
@@ -195,16 +196,17 @@ class LiveSession(StreamSession):
 
     def _prepare(self, text: str, start: float) -> None:
         """Have what a question will need fetched while it is still being asked."""
+        asked = text if text.rstrip().endswith("?") else f"{text.rstrip('. ')}?"
+        judgement = self._gate.judge(asked)
+        if judgement.role != "question":
+            return
+        if start != self._cut_at:
+            self._cut_at = start
+            self._pipeline.cut(start)
         talking = self._services.talking
         busy = self._preparing is not None and not self._preparing.done()
         if talking is None or busy or (self._turn is not None and not self._turn.concluded):
             return
-        judgement = self._gate.judge(
-            text if text.rstrip().endswith("?") else f"{text.rstrip('. ')}?"
-        )
-        if judgement.role != "question":
-            return
-        self._pipeline.cut(start)
         question = Question(
             judgement.question,
             self.stream.id,
@@ -274,7 +276,8 @@ class LiveSession(StreamSession):
 
     async def _generated(self, turn: Turn, sentences: asyncio.Queue[str | None]) -> Answer:
         split = Sentences()
-        await self._remembering.settled()  # what was said before the question
+        if turn.question.at is not None:
+            await self._remembering.settled(turn.question.at)  # what came before the question
         pieces = self._services.reasoning.answer(turn.question)
         async with aclosing(pieces) as stream:  # type: ignore[type-var]
             async for piece in stream:

@@ -9,8 +9,8 @@ from serve.settings import Settings
 PARTIAL_EVERY = 0.7  # seconds between two recognitions of what is being said
 PAUSE = 0.25  # seconds of silence after which what was said is recognised on trial
 ONSET = 0.065  # seconds of voice that are somebody speaking: the agent falls silent at once
-# Frames looked at ahead of the one whose turn it is. Few: each one that waits is lag.
-IN_FLIGHT = 3
+# One frame is looked at at a time: another would keep a core from what is said.
+IN_FLIGHT = 1
 
 
 def pipeline_settings(settings: Settings) -> PipelineSettings:

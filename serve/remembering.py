@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 
@@ -33,8 +34,7 @@ class Remembering:
         self._say = say
         self._waiting: deque[tuple[Moment, bytes | None]] = deque()
         self._something = asyncio.Event()
-        self._settled = asyncio.Event()
-        self._settled.set()
+        self._taken = asyncio.Event()
         self._refused = False
         self.given_up = 0  # moments
 
@@ -44,13 +44,14 @@ class Remembering:
             self._waiting.popleft()
             self.given_up += 1
         self._waiting.append((moment, keyframe))
-        self._settled.clear()
         self._something.set()
 
-    async def settled(self) -> None:
-        """Wait until all that was added is remembered, or memory refuses it for now."""
-        if not self._refused:
-            await self._settled.wait()
+    async def settled(self, before: float = math.inf) -> None:
+        """Wait until all moments that began before this stream time are remembered, or memory
+        refuses them for now."""
+        while not self._refused and any(one.start < before for one, _ in self._waiting):
+            self._taken.clear()
+            await self._taken.wait()
 
     async def run(self) -> None:
         """Remember, until cancelled."""
@@ -59,7 +60,7 @@ class Remembering:
             self._something.clear()
             while self._waiting:
                 await self._offer(*self._waiting[0])
-            self._settled.set()
+                self._taken.set()
 
     async def _offer(self, moment: Moment, keyframe: bytes | None) -> None:
         try:
@@ -70,7 +71,7 @@ class Remembering:
                 message = failures.known(error)[1]["error"]["message"]
                 log.error("moments are not remembered: %s", type(error).__name__)
                 self._say(f"memory takes nothing for now: {message}")
-            self._settled.set()
+            self._taken.set()
             await asyncio.sleep(AGAIN)
             return
         if self._waiting and self._waiting[0][0] is moment:

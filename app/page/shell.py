@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-SHEETS = ("base", "controls", "moments", "live", "talk", "recordings", "memory", "system")
+SHEETS = ("base", "controls", "moments", "light", "live", "talk", "recordings", "memory", "system")
 
 # The theme is set before anything is drawn, so that a dark page does not flash white.
 _THEME = """

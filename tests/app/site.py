@@ -23,13 +23,20 @@ from memory.embedder import HashEmbedder
 from memory.records import Query
 from memory.store import Store
 from perception import LocalPerceiver
+from perception.faces import NoFaces
+from perception.reader import FixedReader
 from perception.records import Kind, Moment, Observation, Stream
+from perception.sounds import SilentListener
+from perception.tagger import BrightnessTagger
+from reasoning import Agent, ScriptedGenerator
 from reasoning.records import Answer, Citation, Question, Replace, Timings, Token
+from reasoning.speaker import ToneSpeaker
 from serve.api import keyframe_url
 from serve.gateway import build_app
 from serve.hub import Hub
-from serve.services import InProcessMemory, MemoryService, Services
+from serve.services import InProcessMemory, InProcessTalking, MemoryService, Services
 from serve.settings import Settings
+from tests.app.live_site import ToneRecognizer
 
 
 class Quoting:
@@ -43,7 +50,10 @@ class Quoting:
         if self.fails is not None:
             failing, self.fails = self.fails, None
             raise failing
-        hits = await self._memory.search(Query(question.text, 1, question.stream_id))
+        query = Query(
+            question.text, 1, question.stream_id, before=question.at, roles=("statement",)
+        )
+        hits = await self._memory.search(query)
         text = hits[0].observation.text if hits else "I have seen nothing of that."
         for word in text.split():
             yield Token(f" {word}")
@@ -60,7 +70,16 @@ class Quoting:
             for hit in hits
         )
         snapshot = await self._memory.snapshot()
-        yield Answer(question.text, text, not cited, cited, snapshot, Timings(0, 5, 120, 300))
+        yield Answer(
+            question.text,
+            text,
+            not cited,
+            cited,
+            snapshot,
+            Timings(0, 5, 120, 300),
+            trigger=question.trigger,
+            utterance=question.utterance,
+        )
 
 
 @dataclass
@@ -92,17 +111,24 @@ class Site:
 
 
 @contextmanager
-def site(folder: Path, port: int = 0, token: str | None = None) -> Iterator[Site]:
-    """Serve until the block ends. The first start imports Gradio, which takes seconds."""
+def site(
+    folder: Path, port: int = 0, token: str | None = None, tones: Sequence[str] = ()
+) -> Iterator[Site]:
+    """Serve until the block ends. The first start imports Gradio, which takes seconds.
+
+    With `tones`, tones of 200 Hz, 400 Hz, ... are heard as these texts, and answers are hummed.
+    """
     with Store(folder / "store", HashEmbedder()) as store:
         memory = InProcessMemory(lambda: store)
         running = Site(store, Quoting(memory))
-        perceiver = LocalPerceiver.fake()
+        perceiver = _perceiver(tones) if tones else LocalPerceiver.fake()
+        agent = Agent(memory, ScriptedGenerator())
         services = Services(
             perception=perceiver,
             memory=memory,
             reasoning=running.reasoning,
             healthy=running.healthy,
+            talking=InProcessTalking(agent, ToneSpeaker()) if tones else None,
         )
         settings = Settings(
             store=folder / "store", token=token, ice_host_addresses="127.0.0.1", idle_seconds=5
@@ -129,6 +155,12 @@ def _ready(server: uvicorn.Server, thread: threading.Thread) -> str:
     url = f"http://127.0.0.1:{port}"
     assert httpx.get(f"{url}/healthz", timeout=30).status_code == 200
     return url
+
+
+def _perceiver(tones: Sequence[str]) -> LocalPerceiver:
+    return LocalPerceiver(
+        ToneRecognizer(tones), FixedReader(), BrightnessTagger(), NoFaces(), SilentListener()
+    )
 
 
 def remember(

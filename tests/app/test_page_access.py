@@ -97,3 +97,9 @@ def test_a_page_of_another_site_changes_nothing_on_an_open_server(page_site: Sit
     url = f"{page_site.url}/v1/streams/film/replay"
     assert httpx.post(url, files=files, headers=foreign).status_code == 403
     assert httpx.post(url, files=files).status_code == 415
+
+
+def test_no_other_page_may_frame_ours(page_site: Site) -> None:
+    shown = httpx.get(page_site.url)
+    assert shown.headers["content-security-policy"] == "frame-ancestors 'none'"
+    assert shown.headers["x-content-type-options"] == "nosniff"

@@ -89,3 +89,57 @@ async def test_a_server_that_went_away_is_found_again(chromium: Browser, tmp_pat
         await expect(page.locator(".notice")).to_contain_text("Connected again", timeout=20_000)
         await expect(results).to_contain_text("tea", timeout=20_000)
         await visitor.close()
+
+
+async def test_a_lost_network_is_waited_for_and_what_was_asked_comes(
+    page_site: Site, visitor: Visitor
+) -> None:
+    remember(page_site.store, f"{visitor.name}.note", [(4, "speech", "The kettle is on.")])
+    page = await visitor.open(page_site.url, "memory")
+    results = page.get_by_role("list", name="Results")
+    await expect(results).to_contain_text("kettle")
+    assert visitor.context is not None
+    await visitor.context.set_offline(True)
+    await page.get_by_role("searchbox").fill("walrus")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".notice").first).to_contain_text("cannot be reached")
+    await visitor.context.set_offline(False)
+    await expect(page.locator(".notices")).to_contain_text("Connected again", timeout=20_000)
+    await page.get_by_role("searchbox").fill("kettle")
+    await page.keyboard.press("Enter")
+    await expect(results).to_contain_text("kettle")
+    visitor.problems.clear()
+
+
+async def test_a_live_session_goes_on_after_the_server_was_restarted(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    visitor = Visitor(chromium, "test-restarted")
+    port = free_port()
+    with site(tmp_path, port=port) as before:
+        page = await visitor.open(before.url)
+        await page.get_by_role("button", name="Start watching").click()
+        stage = page.locator(".stage")
+        await expect(stage).to_have_attribute("data-state", "listening", timeout=20_000)
+        await expect(page.locator(".live-strip .frame").first).to_be_visible(timeout=40_000)
+    await expect(stage).to_have_attribute("data-state", "lost", timeout=20_000)
+    await expect(page.locator(".light")).to_contain_text("Recording")
+    with site(tmp_path, port=port) as after:
+        await expect(stage).to_have_attribute("data-state", "listening", timeout=40_000)
+        await expect(page.locator(".notices")).to_contain_text("Live again, with the same memory.")
+        assert [one.id.partition(".")[0] for one in after.store.streams()] == ["test-restarted"]
+        await page.get_by_role("button", name="Stop recording").click()
+        await expect(page.locator(".light")).to_be_hidden()
+        await visitor.close()
+
+
+def test_stopping_the_server_ends_what_the_gateway_holds(tmp_path: Path) -> None:
+    ended = []
+
+    async def note() -> None:
+        ended.append("closed")
+
+    with site(tmp_path) as running:
+        assert running.hub is not None
+        running.hub.on_close.append(note)
+    assert ended == ["closed"]

@@ -147,6 +147,17 @@ async def test_a_stream_that_is_live_is_not_taken_twice(site: LiveSite) -> None:
         await other.connection.close()
 
 
+async def test_a_session_gone_quiet_makes_way_for_the_page_that_was_reloaded(
+    site: LiveSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Caller(site.client, audio=Sound(), stream_id="kitchen"):
+        before = site.calls._calls["kitchen"]
+        monkeypatch.setattr(type(before), "quiet", 3.0)
+        async with Caller(site.client, audio=Sound(), stream_id="kitchen"):
+            assert site.calls._calls["kitchen"] is not before
+            assert len(site.calls) == 1
+
+
 async def test_beyond_the_limit_is_503_with_when_to_try_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ from perception import (
 )
 from perception.keyframes import LARGEST, encode
 from perception.reader import as_text
-from perception.tagger import in_words, tags, vocabulary
+from perception.tagger import in_words, tags, together, vocabulary
 from perception.vad import Endpointer, SileroDetector, Utterance
 from tests.perception.conftest import STREAM, silence, slide, texture
 
@@ -132,7 +132,7 @@ def test_breeds_add_up_to_a_dog() -> None:
     spread[0, categories["dog"][:10]] = 0.08
     found = {tag.label: tag.probability for tag in tags(spread)}
     assert found["dog"] == pytest.approx(0.8, abs=0.01)
-    assert in_words(tags(spread), None) == "dog"
+    assert in_words(together([tags(spread)]), None) == "dog"
 
 
 def test_faces_are_put_into_words() -> None:

@@ -123,7 +123,7 @@ def load_cases() -> dict[str, Any]:
 
 
 def right(case: dict[str, Any], answer: Any) -> bool:
-    """Says an expected word, none forbidden, cites the planted start; or abstains when it should."""
+    """Says an expected word and all of "also", none forbidden, cites the planted start; or abstains when it should."""
     if case.get("abstain"):
         return bool(answer.abstained)
     text = answer.answer.lower()
@@ -136,7 +136,7 @@ def right(case: dict[str, Any], answer: Any) -> bool:
 
     if answer.abstained or any(says(w) for w in case.get("forbid", [])):
         return False
-    if not any(says(w) for w in case["expect"]):
+    if not any(says(w) for w in case["expect"]) or not all(says(w) for w in case.get("also", [])):
         return False
     planted = case.get("evidence")
     return planted is None or any(abs(c.start - planted) <= 5 for c in answer.citations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import Any
 
@@ -21,7 +22,7 @@ async def test_planted_facts_are_answered_with_their_evidence(
     case: dict[str, Any], generator: GgufGenerator, near: WordVectors
 ) -> None:
     memory = HandMadeMemory(from_rows(CASES["memories"][case["memory"]]))
-    agent = Agent(memory, generator, near=near)
+    agent = Agent(memory, generator, near=near, first_token=60)  # right, however slowly
     *_, answer = [e async for e in agent.answer(Question(case["question"], at=case.get("at")))]
     assert isinstance(answer, Answer)
     assert right(case, answer), answer
@@ -47,6 +48,22 @@ async def test_closing_the_stream_stops_the_model(generator: GgufGenerator) -> N
     for worker in workers:
         worker.join(timeout=10)
     assert not any(w.is_alive() for w in workers)
+
+
+async def test_a_prompt_that_is_dropped_is_not_evaluated_to_its_end(
+    generator: GgufGenerator,
+) -> None:
+    """It was, and the next question waited for all of it."""
+    await generator.warm()
+    notes = tuple(
+        f'00:{n} heard: "Box {n * 71} stands beside box {n * 93}."' for n in range(10, 20)
+    )
+    dropped = generator.stream(Prompt(notes, "Where is box 710?"), 5)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(anext(dropped), 0.05)
+    async for _ in generator.stream(Prompt(notes, "Where is box 710?"), 1):
+        pass
+    assert generator.timings["prompt_n"] > 64
 
 
 @pytest.mark.parametrize(("a", "b"), [("bike", "bicycle"), ("film", "movie"), ("car", "vehicle")])

@@ -9,7 +9,8 @@ export class Conversation {
   /** `stream()` gives {streamId} to ask, {} to ask everything, or {problem}: a sentence. */
   constructor({ label, stream, empty, examples = [], placeholder = "Ask about anything seen or said" }) {
     this.stream = stream;
-    this.pending = null;
+    this.pending = null; // the spoken question's answer while it is written
+    this.heard = null; // the same until the next one: it may be interrupted while it is spoken
     this.asking = null;
     this.log = el("div", { class: "talk-log", role: "log", "aria-label": label, "aria-live": "polite", tabindex: "0" });
     this.empty = el("div", { class: "talk-empty" }, el("p", {}, empty),
@@ -31,7 +32,7 @@ export class Conversation {
 
   clear() {
     this.asking?.abort();
-    this.pending = null;
+    this.pending = this.heard = null;
     fill(this.log, this.empty);
   }
 
@@ -76,7 +77,7 @@ export class Conversation {
   onEvent(kind, body) {
     if (kind === "state" && body.state === "thinking" && body.question) this.spoken(body.question);
     else if (kind === "token") this.pending?.token(body.text, Boolean(body.replace));
-    else if (kind === "interrupted") this.pending?.interrupt();
+    else if (kind === "interrupted") this.heard?.interrupt();
     else if (kind === "answer" && body.trigger !== "asked") this.answered(body);
   }
 
@@ -90,6 +91,7 @@ export class Conversation {
   spoken(question, utterance = null) {
     if (this.pending && !this.pending.done) this.pending.interrupt();
     this.pending = this.exchange(question, { spoken: true, at: utterance?.start ?? null });
+    this.heard = this.pending;
   }
 
   answered(body) {
@@ -141,7 +143,6 @@ class AnswerBubble {
       this.node.classList.toggle("abstained", answer.abstained);
       const seconds = (answer.timings?.first_token_ms || 0) / 1000;
       fill(this.below,
-        answer.interrupted && el("p", { class: "answer-note" }, "Interrupted"),
         answer.citations.length > 0 && el("ul", { class: "evidences", "aria-label": "Evidence" },
           answer.citations.map((cited) => el("li", {}, evidence(cited)))),
         !answer.abstained && seconds >= 0.1 && el("p", { class: "answer-note" }, `began after ${seconds.toFixed(1)} s`));
@@ -153,10 +154,10 @@ class AnswerBubble {
   }
 
   interrupt() {
-    if (this.done) return;
+    if (this.node.classList.contains("interrupted")) return;
     this.end();
     this.node.classList.add("interrupted");
-    fill(this.below, el("p", { class: "answer-note" }, "Interrupted"));
+    this.below.prepend(el("p", { class: "answer-note" }, "Interrupted"));
   }
 
   fail(text) {

@@ -31,7 +31,7 @@ const PATHS = {
 };
 
 export function icon(name) {
-  return el("svg", { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" },
+  return el("svg", { class: "icon", viewBox: "0 0 24 24", width: 20, height: 20, "aria-hidden": "true", focusable: "false" },
     el("path", { d: PATHS[name] || PATHS.vision }));
 }
 
@@ -44,7 +44,7 @@ export const KINDS = {
 
 /** The mark of the page: an eye that sleeps while nothing is recorded. */
 export function eye() {
-  return el("svg", { class: "eye", viewBox: "0 0 32 32", "aria-hidden": "true", focusable: "false" },
+  return el("svg", { class: "eye", viewBox: "0 0 32 32", width: 38, height: 38, "aria-hidden": "true", focusable: "false" },
     el("path", { class: "eye-back", d: "M4.9 20.4A12 12 0 1 1 11.4 27.1" }),
     el("path", { class: "eye-tip", d: "M1.9 16.4L4.9 20.7L9.2 18" }),
     el("path", { class: "eye-shut", d: "M10.5 15.5q5.5 5 11 0" }),

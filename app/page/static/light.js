@@ -12,6 +12,22 @@ let timer = null;
 
 export const recordingLight = () => node;
 
+let lock = null;
+
+/** A phone that watches must not fall asleep; one that may not stay awake watches until it does. */
+async function stayAwake() {
+  if (!timer || lock || document.hidden || !navigator.wakeLock) return;
+  try {
+    lock = await navigator.wakeLock.request("screen");
+    lock.addEventListener("release", () => { lock = null; });
+    if (!timer) lock.release();
+  } catch {
+    lock = null;
+  }
+}
+
+document.addEventListener("visibilitychange", stayAwake);
+
 /** `sensing`: something is being recorded; `live`: a session is open, perhaps with everything off. */
 export function light(sensing, live) {
   const root = document.querySelector("#lookback");
@@ -24,10 +40,12 @@ export function light(sensing, live) {
     clearInterval(timer);
     since = timer = null;
     time.textContent = "";
+    lock?.release();
   } else if (!timer) {
     since = Date.now();
     const tick = () => { time.textContent = clock((Date.now() - since) / 1000); };
     tick();
     timer = setInterval(tick, 1000);
+    stayAwake();
   }
 }

@@ -1,6 +1,6 @@
 // The Live tab: a session with the agent, and what comes back from it.
 
-import { clock, el, store } from "./dom.js";
+import { clock, el, plural, store } from "./dom.js";
 import { get, sentence, server } from "./api.js";
 import { notice, settle } from "./notices.js";
 import { inScope, newLiveId, scope, streamName } from "./session.js";
@@ -66,6 +66,10 @@ export class LiveTab {
   }
 
   listen() {
+    server.addEventListener("back", () => this.catchUp());
+    forgotten.addEventListener("forgotten", () => (this.session ? this.redraw() : this.lastStream()));
+    scope.addEventListener("change", () => !this.session && this.lastStream());
+    this.lastStream();
     if (!supported()) {
       this.stage.startButton.disabled = true;
       notice("unsupported", UNSUPPORTED);
@@ -76,10 +80,6 @@ export class LiveTab {
     document.addEventListener("keydown", (event) => this.key(event, true));
     document.addEventListener("keyup", (event) => this.key(event, false));
     window.addEventListener("pagehide", () => this.session?.abandon());
-    server.addEventListener("back", () => this.catchUp());
-    forgotten.addEventListener("forgotten", () => (this.session ? this.redraw() : this.lastStream()));
-    scope.addEventListener("change", () => !this.session && this.lastStream());
-    this.lastStream();
     this.resume();
     this.askMode();
   }
@@ -99,8 +99,8 @@ export class LiveTab {
   key(event, down) {
     if (!this.session || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape" && down) this.session.control({ stop: true });
-    if (event.key?.toLowerCase() !== "t" || event.repeat || event.target.closest("input, textarea, select, dialog")) return;
-    this.stage.held(down);
+    const talks = event.key?.toLowerCase() === "t" && this.stage.pushed && !event.repeat;
+    if (talks && !event.target.closest("input, textarea, select, dialog")) this.stage.held(down);
   }
 
   /** What a typed question is about. */
@@ -233,7 +233,7 @@ export class LiveTab {
   progress({ stream_time: time, lag, dropped }) {
     this.transcript.reached(time);
     const behind = lag >= 1 ? `, ${lag.toFixed(1)} s behind` : "";
-    this.lag.textContent = `${clock(time)}${behind}${dropped ? `, ${dropped} frames skipped` : ""}`;
+    this.lag.textContent = `${clock(time)}${behind}${dropped ? `, ${plural(dropped, "frame")} skipped` : ""}`;
   }
 
   /** A part failed while the session goes on; the next moment remembered says that it is over. */

@@ -11,7 +11,7 @@ import { forgetting, forgotten } from "./forget.js";
 import { DayView } from "./day.js";
 
 const SHOWN = 20;
-const WIDEST = 12; // streams searched one by one; a time of day means another second on each
+const WIDEST = 12; // streams searched at once: a time of day is another second on each
 const PER_SEARCH = 60;
 
 export class MemoryTab {
@@ -92,12 +92,14 @@ export class MemoryTab {
   async found() {
     const query = this.query.value.trim();
     const bounded = this.from.value || this.to.value;
+    this.unsearched = 0;
     if (!this.stream.value && scope.everything && !bounded) {
       return (await post("/v1/search", { query, limit: PER_SEARCH })).results;
     }
     const chosen = this.streams.filter((one) => !this.stream.value || one.stream_id === this.stream.value);
-    const searches = chosen.map((one) => ({ one, span: this.span(one) })).filter(({ span }) => span).slice(0, WIDEST);
-    const found = await Promise.all(searches.map(async ({ one, span }) =>
+    const searches = chosen.map((one) => ({ one, span: this.span(one) })).filter(({ span }) => span);
+    this.unsearched = Math.max(0, searches.length - WIDEST);
+    const found = await Promise.all(searches.slice(0, WIDEST).map(async ({ one, span }) =>
       (await post("/v1/search", { query, limit: PER_SEARCH, stream_id: one.stream_id, ...span })).results));
     const latest = (hit) => Date.parse(this.beginning(hit.stream_id)) + hit.start * 1000;
     return found.flat().sort(query ? (a, b) => b.score - a.score : (a, b) => latest(b) - latest(a));
@@ -125,9 +127,10 @@ export class MemoryTab {
   }
 
   draw(hits, text, took) {
-    this.said.textContent = text
+    const rest = this.unsearched ? `; ${plural(this.unsearched, "older stream")} not searched: choose one` : "";
+    this.said.textContent = (text
       ? `${plural(hits.length, "find")} in ${Math.round(took)} ms, best first`
-      : `The latest ${plural(hits.length, "thing")} remembered`;
+      : `The latest ${plural(hits.length, "thing")} remembered`) + rest;
     fill(this.results, hits.map((hit) => el("li", {}, el("button", {
       class: "result", type: "button",
       onclick: () => openMoment(hit.moment_id, { streamId: hit.stream_id, quote: hit.text, at: hit.start }),

@@ -1,6 +1,6 @@
 // A WebRTC session by WHIP (RFC 9725) that comes back by itself when the network or the server was gone.
 
-import { Failure, failureOf, send } from "./api.js";
+import { Failure, failureOf, send, server } from "./api.js";
 
 const GATHERING = 2000; // ms to collect addresses; those found until then are offered
 const LOST_AFTER = 4000; // ms without a connection until a new one is made
@@ -120,6 +120,10 @@ export class WhipSession extends EventTarget {
   }
 
   failed(failure) {
+    if (failure.status === 401) {
+      server.dispatchEvent(new CustomEvent("unauthorized", { detail: () => this.again(0) }));
+      return;
+    }
     // A session of ours that nobody took leave of, before a reload or a lost network.
     if (failure.status === 409) this.location = `/whip/${encodeURIComponent(this.streamId)}`;
     const passing = !(failure instanceof Failure) || [0, 409, 429, 500, 503].includes(failure.status);

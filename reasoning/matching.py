@@ -1,0 +1,283 @@
+"""Does a passage answer a question? It has to hold what the question names, and to say something
+of the kind that is asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from reasoning.analysis import Analysis, Term
+from reasoning.entries import listing
+from reasoning.evidence import Passage, is_instruction
+from reasoning.nearness import Nearness
+from reasoning.sound import misheard, rhymes, sounds_like
+from reasoning.values import has_form, values
+from reasoning.words import (
+    HYPONYMS,
+    STOP,
+    SYNONYMS,
+    VERBS,
+    Word,
+    colours_of,
+    stem,
+    synonymous,
+    words,
+)
+
+NEAR = 0.58  # cosine of two words from which they may stand for each other
+_WEIGHTS = {"proper": 2.0, "number": 2.0, "noun": 1.5, "colour": 1.0, "verb": 0.3}
+_SURE = 0.9  # of a word: itself, or one of the same meaning
+_NAMELIKE = 0.2  # cosine with a common name from which a word is a name
+_NAMES = ("john", "mary", "peter", "anna", "david", "laura", "maria", "thomas")
+# A departure board seldom says what it is that departs.
+_TRANSPORT = frozenset("train bus flight plane tram ferry coach".split())
+_BOARDING = frozenset(
+    "platform gate departs depart departure departures arrives arrival arrivals boarding".split()
+)
+_AUXILIARIES = frozenset("is was has had will would can could does did".split())
+_DETERMINERS = frozenset("the a an my your his her our their this that".split())
+
+
+class Matcher:
+    """Fits passages to a question.
+
+    `hears_wrong`: one required word may be another in speech, misheard, if the rest is there for
+    certain; a name only if it is one of `strangers`, the names that are nowhere in memory.
+    """
+
+    def __init__(
+        self,
+        analysis: Analysis,
+        near: Nearness,
+        *,
+        hears_wrong: bool = False,
+        strangers: frozenset[str] = frozenset(),
+    ) -> None:
+        self.analysis = analysis
+        self._near = near
+        self._hears_wrong, self._strangers = hears_wrong, strangers
+        offered = {w.lower for a in analysis.alternatives for w in words(a)}
+        self._asked = {stem(w.lower) for w in words(analysis.text) if w.lower not in offered}
+
+    def asking(self, analysis: Analysis) -> Matcher:
+        """The same, for another question."""
+        return Matcher(analysis, self._near)
+
+    def hearing_wrong(self, strangers: frozenset[str]) -> Matcher:
+        """The same, for what a recogniser may have misheard."""
+        return Matcher(self.analysis, self._near, hears_wrong=True, strangers=strangers)
+
+    def accepted(self, candidates: Iterable[Passage]) -> list[Passage]:
+        """Those that hold every required word and a value of the asked kind, scored, best first."""
+        fitted = [f for p in candidates if (f := self.fit(p)) is not None]
+        fitted.sort(key=lambda p: (-p.score, len(p.text)))
+        kept: list[Passage] = []
+        for passage in fitted:
+            if not any(set(passage.sources) & set(k.sources) for k in kept):
+                kept.append(passage)
+        return kept
+
+    def fit(self, passage: Passage) -> Passage | None:
+        """The passage with its score and values, or None if it does not answer."""
+        if is_instruction(passage.text) and not self._asks_about(passage):
+            return None
+        screen = passage.main.kind == "screen_text"
+        if screen:
+            entry = self._entry(passage.text)
+            if entry is None:
+                return None
+            passage = replace(passage, text=entry)
+        there = words(passage.text)
+        score = 0.3 * max(s.similarity for s in passage.sources) - 0.2 * (len(passage.sources) - 1)
+        missing: list[Term] = []
+        for term in self.analysis.terms:
+            strength = self.holds(term, there)
+            if screen and not strength and term.stem in _TRANSPORT:
+                strength = 0.8 * any(w.lower in _BOARDING for w in there)
+            if term.required and not strength and not self._colour_left_out(term, passage.text):
+                missing.append(term)
+            score += strength * _WEIGHTS[term.role]
+        heard_as = ""
+        if missing:
+            misheard_as = self._heard_wrong(missing, passage, there)
+            if misheard_as is None:
+                return None
+            heard_as = misheard_as.written if missing[0].role == "proper" else ""
+        if self.analysis.cue and not any(stem(w.lower) == stem(self.analysis.cue) for w in there):
+            score -= 0.5
+        found = self.said(passage)
+        if not found:
+            return None
+        return replace(passage, score=score, values=tuple(found), heard_as=heard_as)
+
+    def said(self, passage: Passage) -> list[str]:
+        """What the passage says of the asked kind that the question does not say itself."""
+        asked = self.analysis.asked
+        if has_form(asked):
+            screen = passage.main.kind == "screen_text"
+            return [v for v in values(asked, passage.text, screen=screen) if self._new(v)]
+        return [
+            w.written for w in words(passage.text) if w.lower not in STOP and self._new(w.lower)
+        ] or ([passage.text] if asked in ("count", "moment", "elapsed", "yesno", "screen") else [])
+
+    def exact(self, passage: Passage) -> int:
+        """How many of the question's verbs the passage says itself."""
+        said = {stem(w.lower) for w in words(passage.text)}
+        return sum(t.stem in said for t in self.analysis.terms if t.role == "verb")
+
+    def holds(self, term: Term, there: Sequence[Word]) -> float:
+        """How surely the words hold the term: 1 the word itself, less for one near it, 0 not."""
+        best = 0.0
+        for index, word in enumerate(there):
+            if _another_noun(term, word, there[index - 1] if index else None):
+                continue
+            best = max(best, self._alike(term, word))
+            if best == 1.0:
+                return best
+            if term.role == "noun" and index + 1 < len(there):
+                best = max(best, 0.8 * (stem(word.lower + there[index + 1].lower) == term.stem))
+            if term.role == "proper" and best < 0.8:
+                joined = word.lower
+                for following in there[index + 1 : index + 3]:
+                    joined += following.lower
+                    if len(joined) >= 6 and sounds_like(term.word, joined):
+                        best = 0.8
+        return best
+
+    def _heard_wrong(
+        self, missing: Sequence[Term], passage: Passage, there: Sequence[Word]
+    ) -> Word | None:
+        """The word that stands for the only one missing."""
+        if not self._hears_wrong or len(missing) > 1 or passage.main.kind != "speech":
+            return None
+        (term,) = missing
+        others = [(t, self.holds(t, there)) for t in self.analysis.required if t != term]
+        if term.role == "noun":
+            sure = any(
+                (t.role in ("noun", "proper") or t.word.endswith("ing"))
+                and self.holds(t, there) == 1.0
+                for t in self.analysis.terms
+                if t != term
+            )
+            pairs = zip(there, ["", *(w.lower for w in there)], strict=False)
+            return next(
+                (
+                    w
+                    for w, before in pairs
+                    if sure
+                    and (misheard(term.word, w.lower) or misheard(term.word, before + w.lower))
+                ),
+                None,
+            )
+        if term.word not in self._strangers or not others or min(h for _, h in others) < _SURE:
+            return None
+        return next(
+            (
+                w
+                for w, after in zip(there, [*there[1:], None], strict=True)
+                if w.capital
+                and _acts(w, after, passage.text)
+                and rhymes(term.word, w.lower)
+                and not self._is_name(w.lower)
+            ),
+            None,
+        )
+
+    def _is_name(self, word: str) -> bool:
+        """A name of its own, going by other names."""
+        return max(self._near(word, name) for name in _NAMES) >= _NAMELIKE
+
+    def _entry(self, text: str) -> str | None:
+        """Of a screen that lists several things the one asked about, None if there is none such."""
+        listed = listing(text)
+        if listed is None:
+            return text
+        shared = words(listed.shared)
+        held = {
+            t: [bool(self.holds(t, words(e))) for e in listed.entries]
+            for t in self.analysis.required
+            if not self.holds(t, shared)
+        }
+        telling = [in_each for in_each in held.values() if any(in_each) and not all(in_each)]
+        if not telling:
+            return text
+        kept = [e for n, e in enumerate(listed.entries) if all(in_each[n] for in_each in telling)]
+        return "\n".join([*filter(None, [listed.shared]), *kept]) if kept else None
+
+    def _alike(self, term: Term, word: Word) -> float:
+        base = stem(word.lower)
+        if base == term.stem or word.lower == term.word:
+            return 1.0
+        if "-" in word.lower and term.stem in {stem(p) for p in word.lower.split("-")}:
+            return 1.0
+        if term.role == "number":
+            return float(re.sub(r"\D", "", word.lower) == re.sub(r"\D", "", term.word) != "")
+        compound = len(base) > len(term.stem) >= 4 and (
+            base.endswith(term.stem)
+            or (len(base) >= len(term.stem) + 4 and base.startswith(term.stem))
+        )
+        if compound and (term.role == "noun" or (term.role == "proper" and len(term.stem) >= 5)):
+            return 0.8
+        if term.role == "proper":
+            return 0.8 if sounds_like(term.word, word.lower) else 0.0
+        if synonymous(base, term.stem):
+            return 0.9
+        if term.role == "colour":
+            return 0.0
+        if term.role == "noun" and len(term.stem) >= 6 and sounds_like(term.word, word.lower):
+            return 0.7
+        return 0.8 if word.lower not in STOP and self._near(term.word, word.lower) >= NEAR else 0.0
+
+    def sees(self, term: Term, label: str) -> float:
+        """As `holds`, for a tagger's label, which may be a kind of what is asked for."""
+        there = words(label)
+        kinds = HYPONYMS.get(term.stem, frozenset())
+        for group_stem in _group(term.stem):
+            kinds = kinds | HYPONYMS.get(group_stem, frozenset())
+        if any(stem(w.lower) in kinds or w.lower in kinds for w in there):
+            return 0.9
+        return self.holds(term, there)
+
+    def _new(self, value: str) -> bool:
+        content = [stem(w.lower) for w in words(value) if w.lower not in STOP]
+        return bool(content or words(value)) and not (
+            content and all(c in self._asked for c in content)
+        )
+
+    def _asks_about(self, passage: Passage) -> bool:
+        if self.analysis.about_screen:
+            return True
+        there = words(passage.text)
+        nouns = [t for t in self.analysis.required if t.role != "verb"]
+        return (
+            bool(nouns)
+            and self.analysis.asked in ("moment", "elapsed", "count", "report")
+            and all(self.holds(t, there) for t in nouns)
+        )
+
+    def _colour_left_out(self, term: Term, text: str) -> bool:
+        """'the notebook' may be the red one, 'the blue notebook' is not."""
+        return term.role == "colour" and not colours_of(text)
+
+
+def _acts(word: Word, after: Word | None, text: str) -> bool:
+    """Does it stand where a person's name does: before a verb, or as an owner?"""
+    if text[word.start : word.end].lower().endswith(("'s", "’s")):
+        return True
+    return after is not None and (stem(after.lower) in VERBS or after.lower in _AUXILIARIES)
+
+
+def _another_noun(term: Term, word: Word, before: Word | None) -> bool:
+    """No "training" is meant by "her train"."""
+    return (
+        term.role == "noun"
+        and term.word.endswith("ing")
+        and not word.lower.endswith(("ing", "ed"))
+        and before is not None
+        and before.lower in _DETERMINERS
+    )
+
+
+def _group(base: str) -> set[str]:
+    return {w for g in SYNONYMS if base in g for w in g}

@@ -1,0 +1,110 @@
+"""Answers from pictures: was it seen, what was seen, how many people, what is seen now.
+
+A picture is known by its tags, so nothing is affirmed that no tag names.
+"""
+
+from __future__ import annotations
+
+import re
+
+from perception.records import Observation
+from reasoning import composed
+from reasoning.analysis import Analysis
+from reasoning.evidence import Passage, Source
+from reasoning.matching import Matcher
+from reasoning.planned import Plan, abstain
+from reasoning.retrieval import Retriever, Scope
+from reasoning.timeparse import TimeReference
+
+_PRESENT = 8.0  # seconds that still are now
+_VIEWS = 5  # pictures that tell what was seen
+_ON_SCREEN = re.compile(r"\b(?:screen|slides?|page|whiteboard|board|monitor|display)\b", re.I)
+_PEOPLE = re.compile(r"\b(\d+) (?:people|person|faces?)\b")
+ASKS_WHAT_WAS_SEEN = re.compile(
+    r"^(?:and )?what (?:all )?(?:did|have|had) you (?:just |already )?(?:see|seen|notice|noticed)(?: so far)?\s*[?.]*$",
+    re.I,
+)
+
+
+async def of_present(
+    when: TimeReference, scope: Scope, retriever: Retriever, matcher: Matcher
+) -> Plan:
+    """What is seen now; of a screen that shows nothing now, what it showed last."""
+    seen = await retriever.present(scope, _PRESENT)
+    if _ON_SCREEN.search(when.rest):
+        seen = [s for s in seen if s.observation.kind == "screen_text"]
+        if not seen:
+            return await of_screen(scope, retriever)
+    if not seen:
+        return abstain("nothing in view")
+    passages = tuple(Passage(s.observation.text, (s,)) for s in seen)
+    return Plan(passages, composed.present([s.observation for s in seen]))
+
+
+async def of_screen(scope: Scope, retriever: Retriever) -> Plan:
+    """The last text that a screen showed."""
+    shown = await retriever.between(TimeReference(""), scope)
+    last = [s for s in shown if s.observation.kind == "screen_text"][-1:]
+    passages = tuple(Passage(s.observation.text, (s,)) for s in last)
+    return Plan(passages, composed.lines(passages)) if passages else abstain()
+
+
+async def of_sight(
+    analysis: Analysis, when: TimeReference, scope: Scope, retriever: Retriever, matcher: Matcher
+) -> Plan:
+    """Was it seen: in a picture, else on a screen, else spoken of where that is what is asked."""
+    seen = await retriever.sightings(analysis, when, scope, matcher)
+    if not seen:
+        found = await retriever.find(analysis, when, scope, matcher)
+        spoken = analysis.text.lower().startswith(
+            ("was there", "were there", "is there", "are there")
+        )
+        seen = [p for p in found if p.main.kind == "screen_text" or spoken]
+        if seen and seen[0].main.kind != "screen_text":
+            return Plan((seen[0],), composed.yes_or_no(True, seen[0]))
+    if not seen:
+        return abstain("not seen", analysis.noun_phrase)
+    return Plan((seen[0],), composed.sighting(analysis.noun_phrase, seen[0].main))
+
+
+async def of_views(when: TimeReference, scope: Scope, retriever: Retriever) -> Plan:
+    """What was seen in a time: pictures that show something else than the one before."""
+    kept: list[Source] = []
+    for source in await retriever.between(when, scope):
+        seen = source.observation
+        if seen.kind != "vision" or not composed.labels(seen.text):
+            continue
+        if not kept or kept[-1].observation.text != seen.text:
+            kept.append(source)
+    if not kept:
+        return abstain("nothing in view" if when.present else "not in memory")
+    if len(kept) > _VIEWS:
+        kept = [kept[round(n * (len(kept) - 1) / (_VIEWS - 1))] for n in range(_VIEWS)]
+    passages = tuple(Passage(s.observation.text, (s,)) for s in kept)
+    return Plan(passages, composed.views([s.observation for s in kept]))
+
+
+async def of_people(
+    analysis: Analysis, when: TimeReference, scope: Scope, retriever: Retriever, matcher: Matcher
+) -> Plan:
+    """How many people a picture showed, by its faces; the latest first."""
+    others = [t for t in analysis.required if t.stem not in ("person", "face")]
+    counted: list[tuple[int, Source]] = []
+    for source in reversed(await retriever.between(when, scope)):
+        seen = source.observation
+        number = _people_in(seen)
+        if number and all(matcher.sees(t, seen.text) for t in others):
+            if not counted or counted[-1][0] != number:
+                counted.append((number, source))
+    if not counted:
+        return abstain()
+    told = counted[:3]
+    passages = tuple(Passage(s.observation.text, (s,)) for _, s in told)
+    return Plan(passages, composed.people([(n, s.observation) for n, s in told]))
+
+
+def _people_in(seen: Observation) -> int:
+    if seen.kind != "vision":
+        return 0
+    match = _PEOPLE.search(seen.text)
+    return int(match[1]) if match else 0

@@ -1,0 +1,61 @@
+"""Small repairs of words on both sides of the model: a question asked straight, a verb that agrees.
+
+A small model takes over the form of what it reads: "Do you know where it is?" becomes "You know
+it is", and plurals get the "is" of the examples.
+"""
+
+from __future__ import annotations
+
+import re
+
+from reasoning.values import dates, times
+
+_INDIRECT = re.compile(
+    r"^(?:(?:do|did|would|can|could) you (?:happen to )?(?:know|remember|recall)|"
+    r"(?:please )?(?:(?:can|could|would|will) you (?:please )?)?(?:tell|remind) me|"
+    r"i(?:'d like to| want to| need to)? (?:know|wonder)|any idea)"
+    r"(?: again)?,? (?=(?:where|who|what|when|which|why|how)\b)",
+    re.I,
+)
+_ASKED_ASIDE = re.compile(
+    r"^(?P<ask>where|who|when|why|what(?: (?:time|day|colou?r))?) (?P<what>.+?) (?P<be>is|are|was|were)$",
+    re.I,
+)
+_PLURAL_IS = re.compile(
+    r"^\s*(?:the|your|my|our|his|her|their|these)(?: [\w-]+){0,2} (?P<noun>[a-z]+s)$", re.I
+)
+_NOT_PLURAL = re.compile(r"(?:ss|us|is|news|series|bus|gas|lens|class|always)$", re.I)
+_AGREES = {" is": " are", " was": " were", " has": " have"}
+
+
+def direct(question: str) -> str:
+    """The question itself: "Where are my keys?" of "Do you know where my keys are?"."""
+    match = _INDIRECT.match(question)
+    if not match:
+        return question
+    asked = question[match.end() :].rstrip(" ?.!")
+    if turned := _ASKED_ASIDE.match(asked):
+        asked = f"{turned['ask']} {turned['be']} {turned['what']}"
+    return f"{asked[:1].upper()}{asked[1:]}?"
+
+
+def agreeing(said: str, piece: str) -> str:
+    """The next piece of an answer, its verb in the plural after a plural."""
+    verb = _AGREES.get(piece)
+    match = _PLURAL_IS.match(said) if verb else None
+    return verb if verb and match and not _NOT_PLURAL.search(match["noun"]) else piece
+
+
+def rest_of_when(said: str, evidence: str) -> str:
+    """What an answer to "when?" leaves out where the evidence has one day and one time: ", at
+    10:30"; empty where it says both."""
+    days, hours = dates(evidence), times(evidence)
+    if len(days) != 1 or len(hours) != 1:
+        return ""
+    lower = said.lower()
+    day, hour = (re.sub(r"^(?:on|at) ", "", v[0]) for v in (days, hours))
+    if day.lower() in lower and hour.lower() not in lower:
+        return f", at {hour}"
+    if hour.lower() in lower and day.lower() not in lower:
+        return f", on {day}"
+    return ""

@@ -1,0 +1,84 @@
+"""What the page's modules work out by themselves, run where they run: in a browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.app.conftest import Visitor
+from tests.app.site import Site
+
+pytestmark = pytest.mark.browser
+
+EXPOSITION = """
+# HELP lookback_stage_seconds Latency by stage, seconds.
+lookback_stage_seconds_bucket{le="0.1",stage="search"} 50.0
+lookback_stage_seconds_bucket{le="0.5",stage="search"} 90.0
+lookback_stage_seconds_bucket{le="1.0",stage="search"} 100.0
+lookback_stage_seconds_bucket{le="+Inf",stage="search"} 100.0
+lookback_stage_seconds_count{stage="search"} 100.0
+lookback_stage_seconds_sum{stage="search"} 20.0
+lookback_dropped_frames{stream="a \\"b\\""} 7.0
+"""
+
+CASES = [
+    ("dom.js", "clock(75.4)", "1:15"),
+    ("dom.js", "clock(3723)", "1:02:03"),
+    ("dom.js", "duration(4800)", "1 h 20 min"),
+    ("dom.js", "bytes(463717)", "464 kB"),
+    ("dom.js", "bytes(1250000)", "1.3 MB"),
+    ("whip.js", "links('')", []),
+    (
+        "whip.js",
+        """links('<stun:stun.example.org>; rel="ice-server", '
+            + '<turn:turn.example.org?transport=udp>; rel="ice-server"; username="ann"; '
+            + 'credential="pass,word"; credential-type="password", </next>; rel="next"')""",
+        [
+            {"urls": "stun:stun.example.org"},
+            {
+                "urls": "turn:turn.example.org?transport=udp",
+                "username": "ann",
+                "credential": "pass,word",
+            },
+        ],
+    ),
+    (
+        "session.js",
+        "streamName('other.live-2026-03-02-0914')",
+        "other, live Mon 09:14 AM",
+    ),
+    ("session.js", "streamName('kitchen-cam')", "kitchen-cam"),
+    (
+        "session.js",
+        "recordingId({ name: 'Über: a/b.mp4', size: 100 }).split('.').slice(1)",
+        ["U-ber-a-b", "mp4-2s"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("module", "call", "expected"), CASES, ids=[one[1][:40] for one in CASES])
+async def test_a_module_gives(
+    page_site: Site, visitor: Visitor, module: str, call: str, expected: Any
+) -> None:
+    page = await visitor.open(page_site.url)
+    found = await page.evaluate(f"import('/page/{module}').then((it) => it.{call})")
+    assert found == expected
+
+
+async def test_quantiles_are_read_from_the_servers_own_figures(
+    page_site: Site, visitor: Visitor
+) -> None:
+    page = await visitor.open(page_site.url)
+    stages, drops = await page.evaluate(
+        """(text) => import('/page/gauges.js').then((it) => [
+             it.stages(it.samples(text), 'lookback_stage_seconds', 'stage'),
+             it.byLabel(it.samples(text), 'lookback_dropped_frames', 'stream')])""",
+        EXPOSITION,
+    )
+    (search,) = stages
+    assert search["count"] == 100
+    assert search["mean"] == pytest.approx(0.2)
+    assert search["p50"] == pytest.approx(0.1)
+    assert search["p95"] == pytest.approx(0.75)
+    assert drops == {'a "b"': 7}
