@@ -1,7 +1,7 @@
 """What an answer can rest on: passages of what was said and shown.
 
-A passage is one sentence, or one screen, or a sentence with the one it goes on from. Deciding
-here, before the language model runs, is what abstaining rests on.
+A passage is one sentence, or one screen, or a sentence with the one it goes on from. Which of them
+answer a question is decided in `matching.py`.
 """
 
 from __future__ import annotations

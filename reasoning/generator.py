@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 _CHARS_PER_TOKEN = 3.3  # of Qwen2.5 over the short lines prompts are made of; rounds up
 _CONTEXT = 2048
 # Tokens evaluated between two looks at whether the request still stands: what a dropped question
-# may still cost the next one. On a CPU larger batches are no faster.
-_BATCH = 32
+# may still cost the next one. 64 take no more CPU time a token than 256 do, 32 take an eighth more.
+_BATCH = 64
 
 
 class Generator(Protocol):

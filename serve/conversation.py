@@ -13,8 +13,8 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from perception.ahead import Partial
 from perception.pipeline import (
@@ -28,7 +28,6 @@ from perception.pipeline import (
     VoiceStarted,
 )
 from perception.records import Observation, Role, Stream
-from perception.sources import Source
 from reasoning.records import Answer, Question, Replace
 from reasoning.speaker import Speech
 from serve import failures, metrics
@@ -38,42 +37,9 @@ from serve.patient import PatientPerceiver
 from serve.remembering import Remembering
 from serve.sentences import Sentences
 from serve.session import StreamSession, Tally
+from serve.turns import LiveInput, Turn, Voice
 
 log = logging.getLogger("lookback.live")
-
-
-class LiveInput(Source, Protocol):
-    """A source that counts what came in and what was lost."""
-
-    def counted(self) -> dict[str, float]: ...
-
-
-class Voice(Protocol):
-    """Where the agent's speech goes. `on_finished` is called when all of it has been said."""
-
-    on_finished: Callable[[], None]
-
-    @property
-    def speaking(self) -> bool: ...
-    def say(self, speech: Speech) -> None: ...
-    def silence(self) -> None: ...
-
-
-@dataclass(slots=True)
-class Turn:
-    """One question and its answer. Stream times."""
-
-    generation: int
-    question: Question
-    heard_end: float
-    text: str = ""  # of the answer, as published so far
-    answer: Answer | None = None
-    spoken: str = ""  # of the answer, given to the voice so far
-    began: float | None = None  # when its first words got out
-    task: asyncio.Task[None] | None = None
-    concluded: bool = False
-    sounds: dict[str, asyncio.Task[Speech]] = field(default_factory=dict)
-    said: asyncio.Event = field(default_factory=asyncio.Event)  # the voice has finished
 
 
 class LiveSession(StreamSession):
