@@ -10,7 +10,8 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ray import serve
@@ -18,7 +19,7 @@ from ray import serve
 from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Stats
 from perception.records import Audio, Image, Moment, Observation, Stream
 from reasoning.records import Answer, Question, Replace, Token
-from reasoning.speaker import Speech
+from reasoning.speaker import Speaker, Speech
 from serve.errors import Unavailable
 from serve.loading import load_agent, load_perceiver, load_speaker, open_store
 from serve.services import InProcessMemory, RemoteMemory
@@ -132,7 +133,9 @@ class ReasoningDeployment:
         os.nice(REASONING_NICE)
         settings = Settings(**plain)
         self._agent, generator = load_agent(settings, RemoteMemory(memory))
-        self._speaker = load_speaker(settings)
+        self._speaker: Callable[[], Speaker | None] = lru_cache(maxsize=1)(
+            lambda: load_speaker(settings)
+        )
         await generator.warm()
 
     async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
@@ -143,9 +146,11 @@ class ReasoningDeployment:
         await self._agent.prepare(question)
 
     async def speak(self, text: str) -> Speech:
-        if self._speaker is None:
+        """The voice is loaded by the first sentence it says: most servers never speak."""
+        speaker = await asyncio.to_thread(self._speaker)
+        if speaker is None:
             raise Unavailable("the voice is off, or its weights are missing")
-        return await asyncio.to_thread(self._speaker.speak, text)
+        return await asyncio.to_thread(speaker.speak, text)
 
     async def ping(self) -> float:
         return time.time()

@@ -1,33 +1,46 @@
-"""The embedded profile's parts from its settings, wherever they run: in a deployment or in-process."""
+"""The embedded profile's parts from its settings, wherever they run: in a deployment or in-process.
+
+Each part's libraries are imported where it is loaded: LanceDB, torch and llama.cpp are hundreds of
+megabytes that the other deployments do without.
+"""
 
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import models
-from memory.embedder import MiniLM
-from memory.records import MemoryReader
-from memory.store import Store
-from perception import LocalPerceiver
-from reasoning import Agent, GgufGenerator, WordVectors
-from reasoning.speaker import PiperSpeaker, Speaker
 from serve.settings import Settings
+
+if TYPE_CHECKING:
+    from memory.records import MemoryReader
+    from memory.store import Store
+    from perception import LocalPerceiver
+    from reasoning import Agent, GgufGenerator
+    from reasoning.speaker import Speaker
 
 log = logging.getLogger("lookback.serve")
 
 
 def load_perceiver(settings: Settings) -> LocalPerceiver:
     """Every perception model. A few seconds."""
+    from perception import LocalPerceiver
+
     return LocalPerceiver.load(threads=settings.threads)
 
 
 def open_store(settings: Settings) -> Store:
     """The store, for writing, with the text embedder."""
+    from memory.embedder import MiniLM
+    from memory.store import Store
+
     return Store(settings.store, MiniLM(models.locate("minilm")))
 
 
 def load_agent(settings: Settings, memory: MemoryReader) -> tuple[Agent, GgufGenerator]:
     """An agent over that memory, and its language model (to warm)."""
+    from reasoning import Agent, GgufGenerator, WordVectors
+
     generator = GgufGenerator(models.locate("qwen2.5-1.5b"), threads=settings.answer_threads)
     near = WordVectors(models.locate("minilm"))
     return Agent(memory, generator, near=near, agent_name=settings.agent_name), generator
@@ -37,6 +50,8 @@ def load_speaker(settings: Settings) -> Speaker | None:
     """The agent's voice; None where it is off, or its weights are not there."""
     if not settings.voice:
         return None
+    from reasoning.speaker import PiperSpeaker
+
     try:
         return PiperSpeaker(models.locate("piper-joe"), threads=settings.threads)
     except models.ModelMissing as error:
