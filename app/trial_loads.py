@@ -85,8 +85,8 @@ def _onnx(onnxruntime: Any, path: Path) -> Any:
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
-def _minilm(sentence_transformers: Any, path: Path) -> Any:
-    return sentence_transformers.SentenceTransformer(str(path), device="cpu", local_files_only=True)
+def _minilm(transformers: Any, path: Path) -> Any:
+    return transformers.BertModel.from_pretrained(path, local_files_only=True)
 
 
 def _qwen(generator: Any, path: Path) -> Any:
@@ -104,7 +104,7 @@ _LOADS: dict[str, tuple[str, Callable[[Any, Path], Any]]] = {
     "rapidocr": ("rapidocr", _rapidocr),
     "efficientnet-lite0": ("efficientnet_lite_pytorch", _efficientnet),
     "centerface": ("onnxruntime", _onnx),
-    "minilm": ("sentence_transformers", _minilm),
+    "minilm": ("transformers", _minilm),
     "qwen2.5-1.5b": ("reasoning.generator", _qwen),
     "piper-joe": ("piper", _piper),
 }

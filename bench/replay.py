@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.table import report
-from perception import LocalPerceiver, Progress, RecordingSource, StreamPipeline
+from perception.perceiver import LocalPerceiver
+from perception.pipeline import Progress, StreamPipeline
 from perception.records import Audio, Image, Stream
+from perception.sources import RecordingSource
 
 
 class Timed:

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,8 @@ Vectors = npt.NDArray[np.float32]
 
 # The model reads 256 tokens. No token that means anything is longer than this on average, and
 # splitting the rest of a huge text only to drop it would cost seconds.
-CHARACTERS_READ = 256 * 16
+TOKENS_READ = 256
+CHARACTERS_READ = TOKENS_READ * 16
 BATCH = 16
 
 
@@ -46,10 +47,17 @@ class MiniLM:
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
         import torch
-        from sentence_transformers import SentenceTransformer
+        from tokenizers import Tokenizer
+        from transformers import BertModel
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it
         torch.set_num_threads(threads)
-        self._model = SentenceTransformer(str(folder), device="cpu")
+        network: Any = BertModel.from_pretrained(folder, local_files_only=True)
+        self._network = network.eval()
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.enable_truncation(TOKENS_READ)
+        self._tokenizer.enable_padding()
         self._turn = threading.Lock()  # the tokenizer may not be shared by two threads at once
 
     def embed(self, texts: Sequence[str]) -> Vectors:
@@ -66,12 +74,16 @@ class MiniLM:
         import torch
 
         with self._turn:
-            tokens = self._model.preprocess(texts)
+            encoded = self._tokenizer.encode_batch(texts)
+        tokens = torch.tensor([one.ids for one in encoded])
+        mask = torch.tensor([one.attention_mask for one in encoded])
         # The network itself may be shared: a question does not wait for a batch being written.
         with torch.inference_mode():
-            meant = self._model(tokens)["sentence_embedding"]
-            unit = torch.nn.functional.normalize(meant, dim=1).numpy()
-        return np.asarray(unit, dtype=np.float32)
+            states = self._network(input_ids=tokens, attention_mask=mask).last_hidden_state
+            weights = mask.unsqueeze(-1).to(states.dtype)
+            mean = (states * weights).sum(1) / weights.sum(1)
+            unit = torch.nn.functional.normalize(mean, dim=1)
+        return np.asarray(unit.numpy(), np.float32)
 
 
 class HashEmbedder:

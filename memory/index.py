@@ -129,10 +129,10 @@ class Index:
                 del self._postings[term]
         self._chains = defaultdict(list, {k: _kept(c, dropped) for k, c in self._chains.items()})
         for chain in self._chains.values():
-            rows = [position for _, _, position in chain]
-            self.column("previous")[rows[:1]] = -1
-            self.column("next")[rows[-1:]] = -1
-            self._relink(rows)
+            links = [position for _, _, position in chain]
+            self.column("previous")[links[:1]] = -1
+            self.column("next")[links[-1:]] = -1
+            self._relink(links)
 
     def postings(self, term: str) -> Rows:
         """Positions of the rows that hold the term, ascending, each once."""
@@ -142,7 +142,8 @@ class Index:
     def similarity(self, query: Floats, rows: Rows) -> Floats:
         """Cosine of a unit query with each row."""
         numbers = self.column("quantised")[rows].astype(np.float32)
-        return weighed(numbers, query) * self.column("scale")[rows]
+        cosines: Floats = weighed(numbers, query) * self.column("scale")[rows]
+        return cosines
 
     def rough_similarity(self, query: Floats, rows: Rows) -> Floats:
         """The cosine as the share of equal signs tells it (Charikar 2002, SimHash); about 0.08 off,
@@ -151,7 +152,8 @@ class Index:
         signs = signs if len(rows) == len(signs) else signs[rows]
         differing = np.bitwise_count(signs ^ _signs(query[None])[0])
         share = differing.sum(axis=1, dtype=np.int32) / np.float32(self.dimension)
-        return np.cos(np.float32(np.pi) * share, dtype=np.float32)
+        cosines: Floats = np.cos(np.float32(np.pi) * share, dtype=np.float32)
+        return cosines
 
     def _extend(self, entries: Sequence[Entry]) -> None:
         speakers = [-1 if e.speaker is None else self._speaker(e.speaker) for e in entries]

@@ -1,4 +1,4 @@
-"""Text embedding: all-MiniLM-L6-v2, for sentence-transformers. A folder; 384 dimensions."""
+"""Text embedding: all-MiniLM-L6-v2, as transformers loads it. A folder; 384 dimensions."""
 
 from __future__ import annotations
 

@@ -34,6 +34,7 @@ def build(args: dict[str, Any], extend: Extension | None = None) -> Application:
     perception = sized(PerceptionDeployment, max_queued_requests=settings.perception_queue)
     reasoning = sized(ReasoningDeployment, max_queued_requests=settings.answer_queue)
     memory = sized(MemoryDeployment).bind(plain)
-    return sized(GatewayDeployment).bind(
+    application: Application = sized(GatewayDeployment).bind(
         plain, perception.bind(plain), memory, reasoning.bind(plain, memory), extend
     )
+    return application

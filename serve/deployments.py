@@ -24,6 +24,7 @@ from serve.errors import Unavailable
 from serve.loading import load_agent, load_perceiver, load_speaker, open_store
 from serve.services import InProcessMemory, RemoteMemory
 from serve.settings import Settings
+from serve.trimming import keep_trimmed
 
 log = logging.getLogger("lookback.serve")
 
@@ -42,6 +43,7 @@ class PerceptionDeployment:
 
     def __init__(self, plain: dict[str, Any]) -> None:
         self._perceiver = load_perceiver(Settings(**plain))
+        keep_trimmed()
 
     @serve.batch(max_batch_size=8, batch_wait_timeout_s=BATCH_WAIT, max_concurrent_batches=2)
     async def recognize(self, calls: list[tuple[Audio, bool]]) -> list[Any]:
@@ -78,6 +80,7 @@ class MemoryDeployment:
 
     def __init__(self, plain: dict[str, Any]) -> None:
         self._store = open_store(Settings(**plain))
+        keep_trimmed()
         self._memory = InProcessMemory(lambda: self._store)
 
     async def remember(
@@ -137,6 +140,7 @@ class ReasoningDeployment:
             lambda: load_speaker(settings)
         )
         await generator.warm()
+        keep_trimmed()
 
     async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
         async for piece in self._agent.answer(question):

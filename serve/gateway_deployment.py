@@ -17,6 +17,7 @@ from serve.services import (
     Services,
 )
 from serve.settings import Settings
+from serve.trimming import keep_trimmed
 
 PING_TIMEOUT = 5.0
 
@@ -36,6 +37,7 @@ class GatewayDeployment:
     ) -> None:
         self._extend = extend
         self._settings = Settings(**plain)
+        keep_trimmed()
         self._handles = {"perception": perception, "memory": memory, "reasoning": reasoning}
 
     def __serve_build_asgi_app__(self) -> FastAPI:

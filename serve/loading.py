@@ -15,7 +15,7 @@ from serve.settings import Settings
 if TYPE_CHECKING:
     from memory.records import MemoryReader
     from memory.store import Store
-    from perception import LocalPerceiver
+    from perception.perceiver import LocalPerceiver
     from reasoning import Agent, GgufGenerator
     from reasoning.speaker import Speaker
 
@@ -24,7 +24,7 @@ log = logging.getLogger("lookback.serve")
 
 def load_perceiver(settings: Settings) -> LocalPerceiver:
     """Every perception model. A few seconds."""
-    from perception import LocalPerceiver
+    from perception.perceiver import LocalPerceiver
 
     return LocalPerceiver.load(threads=settings.threads)
 

@@ -21,7 +21,6 @@ from memory.records import (
     Snapshot,
     Stats,
 )
-from perception.perceiver import Perceiver
 from perception.records import Moment, Observation, Stream
 from reasoning import Agent
 from reasoning.records import Answer, Question, Replace, Token
@@ -30,6 +29,8 @@ from serve.errors import Busy, Unavailable
 
 if TYPE_CHECKING:
     from ray.serve.handle import DeploymentHandle
+
+    from perception.perceiver import Perceiver
 
 T = TypeVar("T")
 
@@ -201,7 +202,7 @@ class RemoteReasoning:
         except Exception as error:
             raise _ours("Reasoning", error) from error
         finally:
-            pieces.cancel()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+            pieces.cancel()
 
 
 class RemoteTalking:

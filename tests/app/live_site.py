@@ -19,8 +19,9 @@ from app.calls import Calls
 from bench.caller import RATE, Caller, Samples
 from memory.embedder import HashEmbedder
 from memory.store import Store
-from perception import LocalPerceiver, pipeline
+from perception import pipeline
 from perception.faces import NoFaces
+from perception.perceiver import LocalPerceiver
 from perception.reader import FixedReader
 from perception.recognizer import NOTHING, Transcript
 from perception.records import Audio

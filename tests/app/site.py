@@ -22,8 +22,8 @@ from app.web import extend
 from memory.embedder import HashEmbedder
 from memory.records import Query
 from memory.store import Store
-from perception import LocalPerceiver
 from perception.faces import NoFaces
+from perception.perceiver import LocalPerceiver
 from perception.reader import FixedReader
 from perception.records import Kind, Moment, Observation, Stream
 from perception.sounds import SilentListener

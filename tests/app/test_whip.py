@@ -58,7 +58,7 @@ async def test_video_of_either_codec_and_opus_arrive(site: LiveSite, codec: str)
 @pytest.mark.parametrize("kind", ["audio", "video"])
 async def test_one_kind_alone_is_enough(site: LiveSite, kind: str) -> None:
     tracks = {"audio": Sound()} if kind == "audio" else {"video": Colours()}
-    async with Caller(site.client, **tracks) as call:  # type: ignore[arg-type]
+    async with Caller(site.client, **tracks) as call:
         source = site.calls._calls[call.stream_id].source
         await until(lambda: source.received.frames + source.received.audio > 0.2)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -177,7 +178,7 @@ def test_callers_at_once_share_commits_and_each_finds_its_own(store: Store) -> N
             assert store.moment(moment(number, name).id) == moment(number, name)
 
     names = [f"cam {n}" for n in range(8)]
-    run_at_once([lambda name=name: feed(name) for name in names])
+    run_at_once([partial(feed, name) for name in names])
     assert store.stats().observations == 8 * 6 * 3
     assert store.stats().ledger["commits"] < 8 * 6
 

@@ -15,7 +15,8 @@ import pytest
 from PIL import Image as Pictures
 from PIL import ImageDraw, ImageFont
 
-from perception import SAMPLE_RATE, Audio, AudioChunk, Frame, Image, Stream
+from perception import SAMPLE_RATE, Audio, Image, Stream
+from perception.sources import AudioChunk, Frame
 
 STREAM = Stream("test", datetime(2024, 1, 1, tzinfo=UTC))
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from perception import LocalPerceiver
 from perception.ahead import Partial, is_whole
 from perception.faces import NoFaces
+from perception.perceiver import LocalPerceiver
 from perception.pipeline import (
     Event,
     Heard,
@@ -150,7 +150,7 @@ async def test_what_the_agent_says_stands_in_the_moment() -> None:
     perceiver = LocalPerceiver.fake()
     pipeline = StreamPipeline(STREAM, perceiver, detector=LoudnessDetector())
     answer = Observation("s", "speech", 1.0, 2.0, "In the drawer.", role="answer")
-    events = []
+    events: list[Event] = []
     async for event in pipeline.run(Chunks(sound((3.0, False)))):
         if not events:
             pipeline.remark(answer)

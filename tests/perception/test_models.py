@@ -10,17 +10,12 @@ import numpy as np
 import pytest
 
 import models
-from perception import (
-    Audio,
-    Heard,
-    LocalPerceiver,
-    MomentCut,
-    RecordingSource,
-    StreamPipeline,
-    Tag,
-)
+from perception import Audio, Tag
 from perception.keyframes import LARGEST, encode
+from perception.perceiver import LocalPerceiver
+from perception.pipeline import Heard, MomentCut, StreamPipeline
 from perception.reader import as_text
+from perception.sources import RecordingSource
 from perception.tagger import in_words, tags, together, vocabulary
 from perception.vad import Endpointer, SileroDetector, Utterance
 from tests.perception.conftest import STREAM, silence, slide, texture

@@ -7,25 +7,20 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 
-from perception import (
-    Audio,
-    AudioChunk,
+from perception import Audio, Image, Role, keyframes
+from perception.perceiver import LocalPerceiver, Look
+from perception.pipeline import (
     Event,
-    Frame,
     Heard,
-    Image,
-    LocalPerceiver,
-    Look,
     MomentCut,
     PipelineSettings,
     Progress,
-    Role,
-    SoundSpan,
     StreamPipeline,
-    Transcript,
     VoiceStarted,
-    keyframes,
 )
+from perception.recognizer import Transcript
+from perception.sounds import SoundSpan
+from perception.sources import AudioChunk, Frame
 from perception.vad import LoudnessDetector
 from tests.perception.conftest import STREAM, ListSource, in_order, plain, silence, texture, tone
 

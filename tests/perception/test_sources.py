@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from perception import AudioChunk, Frame, Image, RecordingSource, errors
+from perception import Image, errors
+from perception.sources import AudioChunk, Frame, RecordingSource
 from tests.perception.conftest import plain, texture, tone
 
 pytestmark = pytest.mark.unit

@@ -10,7 +10,7 @@ import pytest
 
 from memory.embedder import HashEmbedder
 from memory.store import Store
-from perception import LocalPerceiver
+from perception.perceiver import LocalPerceiver
 from reasoning import Agent, ScriptedGenerator
 from serve.gateway import build_app
 from serve.services import InProcessMemory, InProcessReasoning, Services

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from memory.records import Snapshot
-from perception import LocalPerceiver
 from perception.ahead import Partial
+from perception.perceiver import LocalPerceiver
 from perception.pipeline import Event, Heard, MomentCut, VoiceEnded, VoiceStarted
 from perception.records import Moment, Observation, Stream
 from perception.vad import Utterance
