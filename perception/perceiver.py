@@ -12,10 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+import numpy as np
+
 from perception.faces import FaceCounter, NoFaces, face_counter
 from perception.reader import FixedReader, PaddleReader, Reader, TextLine
 from perception.recognizer import Recognizer, ScriptedRecognizer, Transcript, WhisperRecognizer
-from perception.records import Audio, Image, Tag
+from perception.records import SAMPLE_RATE, Audio, Image, Tag
 from perception.sounds import Listener, OmniListener, SilentListener, SoundSpan
 from perception.tagger import BrightnessTagger, EfficientNetTagger, Tagger
 
@@ -127,6 +129,16 @@ class LocalPerceiver:
     async def look(self, image: Image, read: bool) -> Look:
         """What one image shows and, if `read`, says."""
         return (await self._run(lambda: self.look_batch([image], [read])))[0]
+
+    def warm(self) -> None:
+        """Run every model once, so that the first real call is as fast, and memory as large, as any."""
+        noise = np.random.default_rng(0)
+        image = noise.integers(0, 255, (540, 960, 3), dtype=np.uint8)
+        image[100:140, 100:700] = 255
+        self.look_batch([image], [True])
+        sound = noise.normal(0, 0.02, 3 * SAMPLE_RATE).astype(np.float32)
+        self.recognize_batch([sound])
+        self.listen_batch([sound])
 
     def close(self) -> None:
         """Waits for the calls at work and ends the threads."""

@@ -43,6 +43,7 @@ class PerceptionDeployment:
 
     def __init__(self, plain: dict[str, Any]) -> None:
         self._perceiver = load_perceiver(Settings(**plain))
+        self._perceiver.warm()
         keep_trimmed()
 
     @serve.batch(max_batch_size=8, batch_wait_timeout_s=BATCH_WAIT, max_concurrent_batches=2)
