@@ -91,10 +91,6 @@ class LiveSession(StreamSession):
         """Perceive until the source ends, and talk meanwhile."""
         self._state("listening")
         remembering = self._start(self._remembering.run())
-        if self._speaks and self._services.talking is not None:
-            # The first sentence loads the voice: better now than when somebody waits for it.
-            loading = self._start(self._services.talking.speak("Ready."))
-            loading.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             async with aclosing(self._pipeline.run(self._source)) as events:  # type: ignore[type-var]
                 async for event in events:

@@ -148,10 +148,10 @@ class ReasoningDeployment:
             yield piece
 
     async def prepare(self, question: Question) -> None:
-        await self._agent.prepare(question)
+        await asyncio.gather(self._agent.prepare(question), asyncio.to_thread(self._speaker))
 
     async def speak(self, text: str) -> Speech:
-        """The voice is loaded by the first sentence it says: most servers never speak."""
+        """The voice is loaded for the first live question: most servers never speak."""
         speaker = await asyncio.to_thread(self._speaker)
         if speaker is None:
             raise Unavailable("the voice is off, or its weights are missing")
