@@ -40,7 +40,7 @@ Url = Annotated[str | None, typer.Option(help="A running server, instead of a st
 StreamId = Annotated[str | None, typer.Option(help="Only this stream.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Profile = Annotated[
-    str | None, typer.Option(help="embedded, gpu, or a profile file [env: LOOKBACK_PROFILE].")
+    str | None, typer.Option(help="embedded, or a profile file [env: LOOKBACK_PROFILE].")
 ]
 
 
@@ -121,9 +121,9 @@ def replay(
         url=url,
     )
     settings = load(store=store, profile=profile)
-    failed = asyncio.run(replay_all(settings, job, show.Printer(as_json), err))
-    if failed:
-        raise typer.Exit(2)
+    status = asyncio.run(replay_all(settings, job, show.Printer(as_json), err))
+    if status:
+        raise typer.Exit(status)
 
 
 @app.command()

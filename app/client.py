@@ -146,6 +146,6 @@ async def in_process(settings: Settings) -> AsyncIterator[Client]:
     with local_app(settings) as app:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(
-            transport=transport, base_url="http://in-process", timeout=TIMEOUT
+            transport=transport, base_url="http://localhost", timeout=TIMEOUT
         ) as http:
             yield Client(http)

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 from app.client import Client
+from app.errors import BadInput
 
 ABOUT = """One stream's memory.
 stream.json     its id, beginning on the wall clock (UTC) and length in seconds
@@ -33,6 +34,8 @@ async def export_stream(client: Client, stream_id: str, out: Path) -> int:
                     name = f"keyframes/{round(moment['start'] * 1000):010d}.{kind}"
                     archive.writestr(name, picture)
         part.replace(out)
+    except OSError as error:
+        raise BadInput(f"{out}: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)
     return len(moments)

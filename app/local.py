@@ -31,7 +31,7 @@ def local_app(settings: Settings) -> Iterator[FastAPI]:
     opened: list[Store] = []
 
     def opening() -> Store:
-        opened.append(open_store(settings))
+        opened.append(open_store(settings, create=False))
         return opened[0]
 
     memory = InProcessMemory(opening)

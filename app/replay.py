@@ -38,9 +38,9 @@ class Job:
 
 
 async def replay_all(settings: Settings, job: Job, printer: Printer, err: Console) -> int:
-    """Every file, then every question. Returns how many files could not be replayed."""
+    """Every file, then every question. Returns the exit status: 1 outweighs 2 outweighs 0."""
     names = await asyncio.to_thread(_names, job)
-    failures = 0
+    statuses: list[int] = []
     async with _server(settings, job.url, err) as client:
         with _bars(err) as bars:
             replays = (
@@ -53,16 +53,16 @@ async def replay_all(settings: Settings, job: Job, printer: Printer, err: Consol
                     err.print(
                         f"[red]error:[/red] {plain(f'{file.name}: {outcome}')}", soft_wrap=True
                     )
-                    failures += 1
+                    statuses.append(outcome.status)
                 elif isinstance(outcome, BaseException):
                     raise outcome
-        if failures < len(job.files):
+        if len(statuses) < len(job.files):
             only = names[job.files[0]] if len(job.files) == 1 else None
             for one in job.asks:
                 body = {"question": one["question"], "stream_id": only}
                 answer = await client.post("/v1/ask", body)
                 printer.answer({**answer, **({"ref": one["ref"]} if one["ref"] else {})})
-    return failures
+    return 1 if 1 in statuses else max(statuses, default=0)
 
 
 def _names(job: Job) -> dict[Path, str]:
@@ -135,7 +135,8 @@ async def _replay(
             printer.answer(answer)
         answered = len(state["answers"])
         if state["state"] == "failed":
-            raise BadInput(state["error"]["message"])
+            mistaken = state["error"]["code"] == "bad_recording"
+            raise (BadInput if mistaken else AppError)(state["error"]["message"])
         _advance(bars, bar, state)
         now = asyncio.get_running_loop().time()
         if state["state"] == "done":

@@ -23,6 +23,9 @@ STALE_TRACK = 10.0  # seconds after which a track that gives nothing is no longe
 
 Item = tuple[str, float, Any]  # ("audio" | "frame", stream time, array)
 
+# Formats of FFmpeg that read further files by the names in them.
+PLAYLISTS = frozenset({"hls", "dash", "concat", "imf", "applehttp"})
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
@@ -46,6 +49,8 @@ def probe(path: Path) -> Probe:
             found = _decodable(container)
             seconds = container.duration / av.time_base if container.duration else None
             name = container.format.name
+            if PLAYLISTS & set(name.split(",")):
+                raise errors.Playlist(path)
     except av.error.FFmpegError as error:
         raise _as_source_error(path, error) from error
     if not found:

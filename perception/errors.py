@@ -67,6 +67,12 @@ class NotMedia(SourceError):
     reason = "is not a recording: no audio or video format was recognised"
 
 
+class Playlist(SourceError):
+    """It names other files instead of holding a recording: those are not its sender's to name."""
+
+    reason = "is a playlist, not a recording"
+
+
 class NothingToPerceive(SourceError):
     """No track of it can be decoded."""
 

@@ -33,15 +33,22 @@ class Presented(BaseModel):
     token: str = Field(min_length=1, max_length=1_000)
 
 
-def guard(app: FastAPI, token: str | None) -> None:
+def guard(app: FastAPI, token: str | None, host: str) -> None:
     """Asks every request for the token, where there is one, and keeps other sites' pages from
     acting in a person's name. `app.state.open_paths` names what else is open: a path that ends in
     "/" opens all beneath it, "/" itself only the page.
     """
     app.include_router(_session(token))
+    # Without a token only this machine may ask, by a name of its own: a page whose name was made to
+    # point here (DNS rebinding) sends its own name.
+    ours = {"localhost", "127.0.0.1", "::1", "[::1]", host}
 
     @app.middleware("http")
     async def authorize(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        if token is None and request.url.hostname not in ours:
+            return failures.failure(
+                403, "foreign_host", "use the loopback address, or set LOOKBACK_TOKEN"
+            )
         bearer = token is not None and _has_bearer(request, token)
         preflight = token is not None and not bearer and _is_preflight(request)
         if not bearer and _foreign(request):

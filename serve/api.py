@@ -123,6 +123,12 @@ class Searched(Body):
     start: Seconds | None = None
     end: Seconds | None = None
 
+    @model_validator(mode="after")
+    def _forward(self) -> Searched:
+        if self.start is not None and self.end is not None and self.end < self.start:
+            raise ValueError(f"end {self.end} is before start {self.start}")
+        return self
+
 
 class Forgotten(Body):
     """What to forget: a stream, a span of it, or moments."""

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+import models
 from memory import errors as memory_errors
 from perception import errors as perception_errors
 from reasoning import errors as reasoning_errors
@@ -29,10 +30,13 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     memory_errors.KeyframeNotFound: (404, "keyframe_not_found"),
     memory_errors.KeyframeTorn: (500, "keyframe_torn"),
     memory_errors.InvalidRequest: (400, "bad_request"),
+    memory_errors.StoreUnusable: (409, "store_unusable"),
     memory_errors.StoreFull: (507, "store_full"),
     memory_errors.StoreReadOnly: (507, "store_read_only"),
+    memory_errors.WriteFailed: (503, "write_failed"),
     perception_errors.PerceptionError: (415, "bad_recording"),
     reasoning_errors.QuestionRefused: (422, "invalid"),
+    models.ModelError: (503, "model_missing"),
     ValueError: (400, "bad_request"),
 }
 RESTARTING = 3  # seconds a deployment takes to answer again, about

@@ -39,7 +39,8 @@ def build_app(services: Services, settings: Settings, extend: Extension | None =
     )
     failures.install(app)
     app.add_middleware(BodyLimit, settings=settings)
-    access.guard(app, settings.token.get_secret_value() if settings.token else None)
+    token = settings.token.get_secret_value() if settings.token else None
+    access.guard(app, token, settings.host)
     app.include_router(_system(hub))
     for routes in (routes_questions, routes_memory, routes_streams):
         app.include_router(routes.router(hub), prefix="/v1")

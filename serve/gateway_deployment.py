@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from typing import Any
 
 from fastapi import FastAPI
 from ray import serve
 
 from serve.gateway import Extension, build_app
+from serve.hub import UPLOADS
 from serve.services import (
     RemoteMemory,
     RemotePerceiver,
@@ -37,6 +39,8 @@ class GatewayDeployment:
     ) -> None:
         self._extend = extend
         self._settings = Settings(**plain)
+        # What a killed server left half replayed must not outlive what it holds being forgotten.
+        shutil.rmtree(self._settings.store / UPLOADS, ignore_errors=True)
         keep_trimmed()
         self._handles = {"perception": perception, "memory": memory, "reasoning": reasoning}
 

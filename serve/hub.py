@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from serve.conversation import LiveSession
 
 
+UPLOADS = "uploads"  # in the store: recordings that are being replayed
+
+
 class Hub:
     """One per gateway."""
 
@@ -35,6 +38,11 @@ class Hub:
         """End what still runs, the latest begun first."""
         for ending in reversed(self.on_close):
             await ending()
+
+    def forget_answers(self) -> None:
+        """Answers kept for followers and follow-up questions quote memory: they go with it."""
+        self.replays.forget_answers()
+        self.dialogue = Dialogues()
 
     async def find_stream(self, stream_id: str) -> Stream | None:
         streams = await self.services.memory.streams()

@@ -29,12 +29,12 @@ def load_perceiver(settings: Settings) -> LocalPerceiver:
     return LocalPerceiver.load(threads=settings.threads)
 
 
-def open_store(settings: Settings) -> Store:
-    """The store, for writing, with the text embedder."""
+def open_store(settings: Settings, create: bool = True) -> Store:
+    """The store, for writing, with the text embedder. Without `create`, raises StoreMissing."""
     from memory.embedder import MiniLM
     from memory.store import Store
 
-    return Store(settings.store, MiniLM(models.locate("minilm")))
+    return Store(settings.store, MiniLM(models.locate("minilm")), create=create)
 
 
 def load_agent(settings: Settings, memory: MemoryReader) -> tuple[Agent, GgufGenerator]:

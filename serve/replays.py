@@ -13,7 +13,7 @@ from perception.errors import PerceptionError
 from perception.records import Stream
 from perception.sources import RecordingSource
 from reasoning.gate import Gate
-from serve import metrics
+from serve import failures, metrics
 from serve.errors import ReplayRunning
 from serve.events import Broadcast
 from serve.services import Services
@@ -92,6 +92,12 @@ class Replays:
         task.add_done_callback(self._tasks.discard)
         return replay
 
+    def forget_answers(self) -> None:
+        """Drop the answers that replays have given so far."""
+        for replay in self._replays.values():
+            if replay.session is not None:
+                replay.session.tally.answers.clear()
+
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
@@ -124,11 +130,12 @@ class Replays:
             self._events.publish(stream_id, "replayed", replay.to_json())
 
     def _fail(self, replay: Replay, code: str, errors: BaseExceptionGroup[Exception]) -> None:
-        first: BaseException = errors
+        first: Any = errors
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]
         log.error("replay of %s failed: %s", replay.stream.id, type(first).__name__)
-        replay.state, replay.error = "failed", {"code": code, "message": str(first)}
+        said = failures.known(first)[1]["error"]["message"]
+        replay.state, replay.error = "failed", {"code": code, "message": said}
 
     def _forget_oldest(self) -> None:
         finished = [key for key in self._replays if not self.running(key)]

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, HTTPException, Response
 
 from memory.records import Selection
 from perception.records import Moment, Stream
@@ -55,7 +55,9 @@ def router(hub: Hub) -> APIRouter:
             end=chosen.end,
             moment_ids=tuple(chosen.moment_ids or ()),
         )
-        return {"forgotten": asdict(await memory.forget(what))}
+        receipt = await memory.forget(what)
+        hub.forget_answers()
+        return {"forgotten": asdict(receipt)}
 
     return routes
 
@@ -63,11 +65,16 @@ def router(hub: Hub) -> APIRouter:
 async def _stream(hub: Hub, posted: api.Observations) -> Stream:
     """The stream as known, or a new one. Its `wall_start` is fixed by whoever names it first."""
     reached = max(one.end for one in posted.observations)
+    given = api.wall_time(posted.wall_start) if posted.wall_start else None
     known = await hub.find_stream(posted.stream_id)
-    if known is not None:
-        return Stream(known.id, known.wall_start, known.source, max(known.seconds, reached))
-    start = api.wall_time(posted.wall_start) if posted.wall_start else datetime.now(UTC)
-    return Stream(posted.stream_id, start, "http", reached)
+    if known is None:
+        return Stream(posted.stream_id, given or datetime.now(UTC), "http", reached)
+    if given is not None and given != known.wall_start:
+        began = known.wall_start.isoformat()
+        raise HTTPException(
+            409, f"stream {known.id!r} began at {began}, not at {given.isoformat()}"
+        )
+    return Stream(known.id, known.wall_start, known.source, max(known.seconds, reached))
 
 
 def _moment(observation: Any) -> Moment:

@@ -45,6 +45,8 @@ def router(hub: Hub) -> APIRouter:
     async def search(searched: api.Searched) -> dict[str, Any]:
         """Observations, best first. An empty query gives the latest."""
         since = time.perf_counter()
+        if searched.stream_id is not None:
+            await hub.stream(searched.stream_id)
         query = Query(
             text=searched.query.strip(),
             limit=searched.limit,

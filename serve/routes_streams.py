@@ -19,7 +19,7 @@ from perception.records import Stream
 from serve import api
 from serve.errors import ReplayRunning
 from serve.events import sse
-from serve.hub import Hub
+from serve.hub import UPLOADS, Hub
 
 StreamId = Annotated[api.StreamId, PathParameter()]
 Time = Annotated[api.Seconds | None, Query()]
@@ -70,25 +70,25 @@ def router(hub: Hub) -> APIRouter:
         """Perceived as if it were live. Follow it with GET, or by the stream's events. Replaying the
         same recording into the same stream again changes nothing.
         """
-        if hub.replays.running(stream_id):
+        if hub.replays.running(stream_id) or stream_id in hub.live:
             raise ReplayRunning(stream_id)
         begun = api.wall_time(wall_start) if wall_start else None
         known = await hub.find_stream(stream_id)
         stream = known or Stream(stream_id, begun or datetime.now(UTC), file.filename or "upload")
         path = await asyncio.to_thread(_keep, file, hub.settings.store)
         try:
-            started = await asyncio.to_thread(hub.replays.open, path, speed)
+            opened = await asyncio.to_thread(hub.replays.open, path, speed)
+            return hub.replays.start(stream, opened, path).to_json()
         except BaseException:
             path.unlink(missing_ok=True)
             raise
-        return hub.replays.start(stream, started, path).to_json()
 
     return routes
 
 
 def _keep(file: UploadFile, store: Path) -> Path:
     """The upload as a file of its own beside the store, so that a full disk is found out now."""
-    folder = store / "uploads"
+    folder = store / UPLOADS
     folder.mkdir(parents=True, exist_ok=True)
     suffix = Path(file.filename or "").suffix[:12]
     handle, name = tempfile.mkstemp(dir=folder, suffix=suffix)

@@ -19,7 +19,11 @@ from reasoning.gate import Gate
 from reasoning.records import Answer, Question, Replace
 from serve import metrics
 from serve.api import moment_json, observation_json
+from serve.errors import Busy, Unavailable
 from serve.services import Services
+
+ANSWERS_AT_ONCE = 2  # of one stream's spoken questions
+PATIENCE = 60  # seconds a spoken question waits for a busy or restarting part
 
 # Float32 bytes of one observation's vector: what a moment weighs beside its text and keyframe.
 VECTOR_BYTES = 384 * 4
@@ -55,6 +59,7 @@ class StreamSession:
         self._services = services
         self._gate = gate
         self._publish = publish
+        self._answering = asyncio.Semaphore(ANSWERS_AT_ONCE)
 
     async def run(self) -> Tally:
         """Perceive until the source ends, and answer what was asked on the way."""
@@ -112,7 +117,8 @@ class StreamSession:
         )
         self._publish("state", {"state": "thinking", "question": question.text})
         try:
-            answer = await self._generate(question)
+            async with self._answering:
+                answer = await self._patiently(question)
         except Exception as error:  # noqa: BLE001 - an answer that fails must not stop perception
             metrics.FAILED_ANSWERS.inc()
             self._publish("state", {"state": "failed", "message": str(error)})
@@ -122,6 +128,15 @@ class StreamSession:
         self.tally.answers.append(body)
         self._publish("answer", body)
         self._publish("state", {"state": "listening"})
+
+    async def _patiently(self, question: Question) -> Answer:
+        """A recording asks faster than anybody would: its questions wait their turn."""
+        for _ in range(PATIENCE):
+            try:
+                return await self._generate(question)
+            except (Busy, Unavailable):
+                await asyncio.sleep(1)
+        return await self._generate(question)
 
     async def _generate(self, question: Question) -> Answer:
         async for piece in self._services.reasoning.answer(question):

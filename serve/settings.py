@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     store: Path = Field(
         Path("~/.local/share/lookback"), description="Directory that holds the memory."
     )
-    profile: str = Field("embedded", description="embedded, gpu, or a profile file.")
+    profile: str = Field("embedded", description="embedded, or a profile file.")
     token: SecretStr | None = Field(
         None, description="Bearer token that every request must carry; needed beyond loopback."
     )
@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     threads: int = Field(
         default_factory=lambda: min(4, os.cpu_count() or 1),
         ge=1,
-        description="Threads each model may use.",
+        description="Perception calls at work at once, a core each.",
     )
     answer_threads: int = Field(
         default_factory=lambda: max(1, (os.cpu_count() or 2) // 2),
@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     answer_queue: int = Field(8, ge=1, description="Questions that may wait; more get 429.")
     perception_queue: int = Field(64, ge=1, description="Perception calls that may wait.")
     object_store_mb: int = Field(
-        160, ge=80, description="Ray's shared memory for frames and audio, MB."
+        80, ge=80, description="Ray's shared memory for frames and audio, MB."
     )
     ice_servers: str = Field(
         "",
@@ -92,6 +92,14 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "WARNING", description="What the server logs. Transcripts are never logged."
     )
+
+    @field_validator("token")
+    @classmethod
+    def _not_empty(cls, value: SecretStr | None) -> SecretStr | None:
+        """An empty token, as an unset variable gives, is none: it must not open the server."""
+        if value is None or not value.get_secret_value().strip():
+            return None
+        return SecretStr(value.get_secret_value().strip())
 
     @field_validator("store")
     @classmethod

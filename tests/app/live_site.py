@@ -138,7 +138,7 @@ async def live_site(
         )
         app = build_app(services, Settings(store=folder / "store", **given), extend)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             yield LiveSite(client, kept["hub"], kept["calls"], store, speaker, app)
             await kept["hub"].close()
         perceiver.close()

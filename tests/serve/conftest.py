@@ -31,7 +31,7 @@ def client_of(settings: Settings, store: Store, **headers: str) -> httpx.AsyncCl
         healthy=healthy,
     )
     transport = httpx.ASGITransport(build_app(services, settings), raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers)
+    return httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers)
 
 
 @pytest.fixture

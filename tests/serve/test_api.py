@@ -229,6 +229,34 @@ async def test_a_token_is_asked_of_everything_but_health(tmp_path: Path, store: 
         assert (await stranger.get("/v1/streams")).status_code == 401
 
 
+async def test_a_name_that_is_not_ours_is_refused(api: httpx.AsyncClient) -> None:
+    reply = await api.get("/v1/streams", headers={"host": "evil.example"})
+    assert reply.status_code == 403
+    assert reply.json()["error"]["code"] == "foreign_host"
+
+
+async def test_the_same_stream_cannot_begin_at_another_time(api: httpx.AsyncClient) -> None:
+    await api.post("/v1/observations", json=posted())
+    later = await api.post("/v1/observations", json=posted(wall_start="2026-03-03T09:00:00+00:00"))
+    assert later.status_code == 409
+    same = await api.post("/v1/observations", json=posted(wall_start="2026-03-02T10:00:00+01:00"))
+    assert same.status_code == 200
+
+
+async def test_a_search_that_cannot_be_is_refused(api: httpx.AsyncClient) -> None:
+    reversed_times = {"query": "x", "start": 9.0, "end": 1.0}
+    assert (await api.post("/v1/search", json=reversed_times)).status_code == 422
+    unknown = {"query": "x", "stream_id": "nobody"}
+    assert (await api.post("/v1/search", json=unknown)).status_code == 404
+
+
+async def test_a_playlist_is_no_recording(api: httpx.AsyncClient, tmp_path: Path) -> None:
+    sample = Path(__file__).parents[1] / "media" / "sample.mp4"
+    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{sample}\n#EXT-X-ENDLIST\n"
+    files = {"file": ("x.m3u8", playlist.encode())}
+    assert (await api.post("/v1/streams/film/replay", files=files)).status_code == 415
+
+
 async def test_instructions_in_a_memory_change_nothing(api: httpx.AsyncClient) -> None:
     order = {
         "kind": "screen_text",

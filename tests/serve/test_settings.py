@@ -46,6 +46,12 @@ def test_binding_beyond_loopback_needs_a_token(tmp_path: Path) -> None:
         check(Settings(host="0.0.0.0", store=tmp_path))
 
 
+def test_an_empty_token_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOOKBACK_TOKEN", " ")
+    with pytest.raises(TokenNeeded):
+        check(load(host="0.0.0.0", store=tmp_path))
+
+
 def test_a_port_in_use_is_said_at_once(tmp_path: Path, taken_port: int) -> None:
     with pytest.raises(PortInUse, match=str(taken_port)):
         check(Settings(port=taken_port, store=tmp_path))
