@@ -1,5 +1,5 @@
 # docker build -t lookback .
-# docker build -t lookback:gpu --build-arg BASE=nvidia/cuda:12.8.1-cudnn-runtime-ubuntu24.04 --build-arg EXTRAS=gpu .
+# BASE may be a CUDA image: docker build -t lookback:cuda --build-arg BASE=nvidia/cuda:12.8.1-cudnn-runtime-ubuntu24.04 .
 # docker run -p 7860:7860 -v lookback:/data -e LOOKBACK_TOKEN=… lookback
 #
 # It listens on every address of the container, so it does not start without LOOKBACK_TOKEN.
