@@ -85,7 +85,7 @@ class Agent:
             first = self._clock()
             yield Token(plan.text)
         else:
-            async with aclosing(self._in_time(plan, asked)) as pieces:  # type: ignore[type-var]
+            async with aclosing(self._in_time(plan, asked)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
                 async for piece in pieces:
                     first = first or self._clock()
                     text += piece
@@ -130,7 +130,7 @@ class Agent:
         asked, at = self._asked(question)
         plan, _ = await self._plan(asked, question.stream_id, at, Retriever(self._memory))
         if plan.text is None:
-            async with aclosing(self._generate(replace(plan, max_tokens=1), asked)) as pieces:  # type: ignore[type-var]
+            async with aclosing(self._generate(replace(plan, max_tokens=1), asked)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
                 async for _piece in pieces:
                     pass
 
@@ -167,7 +167,7 @@ class Agent:
         """The model's answer, its wording repaired; nothing at all where its first word is late."""
         said = ""
         stop = ""  # a full stop waits for what may still follow
-        async with aclosing(self._generate(plan, asked)) as pieces:  # type: ignore[type-var]
+        async with aclosing(self._generate(plan, asked)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
             while True:
                 try:
                     piece = await asyncio.wait_for(
@@ -197,7 +197,7 @@ class Agent:
                 break
             lines.append(line)
         prompt = Prompt(tuple(lines), asked)
-        async with aclosing(self._generator.stream(prompt, plan.max_tokens)) as pieces:  # type: ignore[type-var]
+        async with aclosing(self._generator.stream(prompt, plan.max_tokens)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
             async for piece in pieces:
                 yield piece
 

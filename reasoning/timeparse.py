@@ -94,7 +94,7 @@ def parse(question: str, now: float, wall_now: datetime) -> TimeReference:
         found = read(text, now, wall_now)
         if found is not None:
             rest, span = found
-            return TimeReference(_tidy(rest), **span, history=history, recent=recent)  # type: ignore[arg-type]
+            return TimeReference(_tidy(rest), **span, history=history, recent=recent)  # type: ignore[arg-type]  # only times are in it
     return TimeReference(text, history=history, recent=recent)
 
 

@@ -92,7 +92,7 @@ class LiveSession(StreamSession):
         self._state("listening")
         remembering = self._start(self._remembering.run())
         try:
-            async with aclosing(self._pipeline.run(self._source)) as events:  # type: ignore[type-var]
+            async with aclosing(self._pipeline.run(self._source)) as events:  # type: ignore[type-var]  # typed as an iterator, it is a generator
                 async for event in events:
                     self._take(event)
                     if remembering.done():
@@ -245,7 +245,7 @@ class LiveSession(StreamSession):
         if turn.question.at is not None:
             await self._remembering.settled(turn.question.at)  # what came before the question
         pieces = self._services.reasoning.answer(turn.question)
-        async with aclosing(pieces) as stream:  # type: ignore[type-var]
+        async with aclosing(pieces) as stream:  # type: ignore[type-var]  # typed as an iterator, it is a generator
             async for piece in stream:
                 if turn.generation != self._generation:
                     raise asyncio.CancelledError

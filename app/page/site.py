@@ -92,5 +92,5 @@ def _mount_gradio(app: FastAPI) -> ASGIApp:
         # Named as plain strings, fonts are the reader's own: a theme's default is fetched.
         theme=gradio.themes.Base(font=["sans-serif"], font_mono=["monospace"]),
     )
-    mounted: ASGIApp = app.router.routes[-1].app  # type: ignore[attr-defined]
+    mounted: ASGIApp = app.router.routes[-1].app  # type: ignore[attr-defined]  # the mount, just added
     return mounted

@@ -34,4 +34,4 @@ def remember(store: Store, observations: Sequence[Observation], batch: int = 50)
 
 
 def texts(store: Store, query: str, **filters: object) -> list[str]:
-    return [hit.observation.text for hit in store.search(Query(query, **filters))]  # type: ignore[arg-type]
+    return [hit.observation.text for hit in store.search(Query(query, **filters))]  # type: ignore[arg-type]  # a stand-in, or the generator behind an iterator

@@ -325,7 +325,7 @@ async def test_closing_the_answer_cancels_generation() -> None:
     generator = ScriptedGenerator(["The kettle is behind the curtain over there."])
     events = Agent(HandMadeMemory(KITCHEN), generator).answer(Question("Where is the kettle?"))
     assert isinstance(await anext(events), Token)
-    await events.aclose()  # type: ignore[attr-defined]
+    await events.aclose()  # type: ignore[attr-defined]  # a stand-in, or the generator behind an iterator
     assert generator.cancelled == 1
 
 

@@ -128,7 +128,7 @@ class Talk:
         self.hub = SimpleNamespace(
             services=Services(
                 perception=LocalPerceiver.fake(),
-                memory=self.memory,  # type: ignore[arg-type]
+                memory=self.memory,  # type: ignore[arg-type]  # a stand-in, or the generator behind an iterator
                 reasoning=self.reasoning,
                 healthy=_healthy,
                 talking=self.talking,
@@ -140,12 +140,12 @@ class Talk:
         )
         self.session = conversation.LiveSession(
             Stream("kitchen", START, "webrtc"),
-            None,  # type: ignore[arg-type]
+            None,  # type: ignore[arg-type]  # a stand-in, or the generator behind an iterator
             self.hub,
             voice=self.voice,
             clock=lambda: self.now,
         )
-        self.pipeline: ScriptedPipeline = self.session._pipeline  # type: ignore[assignment]
+        self.pipeline: ScriptedPipeline = self.session._pipeline  # type: ignore[assignment]  # a stand-in, or the generator behind an iterator
         self.task: asyncio.Task[Any] | None = None
 
     async def __aenter__(self) -> Talk:
@@ -174,7 +174,7 @@ class Talk:
         await self.starts(start)
         self.now = end + 0.5
         await self.give(VoiceEnded(end))
-        self.pipeline.uttering = Utterance(start, end, None, end)  # type: ignore[arg-type]
+        self.pipeline.uttering = Utterance(start, end, None, end)  # type: ignore[arg-type]  # a stand-in, or the generator behind an iterator
         role = self.pipeline.role_of(text)
         said = Observation("kitchen", "speech", start, end, text, role=role)
         await self.give(Heard(said, start))

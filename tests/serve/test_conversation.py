@@ -135,7 +135,7 @@ async def test_the_first_sentence_is_said_before_the_second_is_written(talk: Tal
                 yield piece
                 reasoning.hold.clear()
 
-        talk.session._services.reasoning.answer = stuck  # type: ignore[method-assign]
+        talk.session._services.reasoning.answer = stuck  # type: ignore[method-assign]  # a stand-in, or the generator behind an iterator
         talk.reasoning.answers = [[Token("In the drawer. It"), Token(" is red.")]]
         await talk.says("Where did I leave the umbrella?", 10.0, 12.0)
         assert talk.talking.speaker.said == ["In the drawer."]
