@@ -10,6 +10,7 @@ import asyncio
 import logging
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +29,7 @@ WATCH = 1.0  # seconds between two looks at whether a session is still alive
 # A session that has been quiet for so long makes way for another on its stream: a page that was
 # reloaded has no chance to end the one before.
 QUIET = 2.0
+LEFT = 1000  # sessions that ended, remembered for the DELETE that may still come
 DRAIN = 10.0  # seconds that what was heard last may take to be remembered
 
 
@@ -110,6 +112,8 @@ class Calls:
         self._hub = hub
         self._calls: dict[str, Call] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        # Ended, and their senders have not taken leave yet: they may not know.
+        self._left: deque[str] = deque(maxlen=LEFT)
         hub.on_close.append(self.close)
 
     def __contains__(self, stream_id: str) -> bool:
@@ -149,12 +153,14 @@ class Calls:
         return call, answered
 
     async def end(self, stream_id: str) -> bool:
-        """End a session and wait until it is released; False if there is none."""
+        """End a session and wait until it is released; False if there is none to take leave of."""
         call, task = self._calls.get(stream_id), self._tasks.get(stream_id)
-        if call is None or task is None:
+        if call is not None and task is not None:
+            call.end("ended by the sender")
+            await asyncio.wait({task})
+        if stream_id not in self._left:
             return False
-        call.end("ended by the sender")
-        await asyncio.wait({task})
+        self._left.remove(stream_id)
         return True
 
     async def close(self) -> None:
@@ -175,6 +181,7 @@ class Calls:
             self._hub.live.pop(stream_id, None)
             self._calls.pop(stream_id, None)
             self._tasks.pop(stream_id, None)
+            self._left.append(stream_id)
 
 
 def stream_clock(wall_start: datetime) -> Callable[[], float]:

@@ -40,8 +40,8 @@ export class WhipSession extends EventTarget {
   async stop() {
     this.stopped = true;
     this.clearTimers();
+    await this.release(); // while the server still has the session: hanging up ends it too
     this.hangUp();
-    await this.release();
   }
 
   /** The page is going away: nothing can be waited for. */
