@@ -7,7 +7,8 @@ ServeError
 ├── StartFailed       a deployment did not come up
 ├── Busy              a queue is full: try again after `retry_after` seconds
 ├── ReplayRunning     that stream is being replayed already
-└── Unavailable       a deployment is restarting: try again
+├── Unavailable       a deployment is restarting: try again
+└── Stuck             a call in a deployment does not end: it has to be restarted
 """
 
 from __future__ import annotations
@@ -61,3 +62,10 @@ class ReplayRunning(ServeError):
 
 class Unavailable(ServeError):
     """A deployment did not answer."""
+
+
+class Stuck(ServeError):
+    """A call in a deployment gives no sign of life."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"a call has been at work for {seconds:.0f} s and does not end")
