@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from prometheus_client.metrics_core import Metric
 from ray import serve
 
 from memory.errors import StoreLocked
@@ -21,6 +22,7 @@ from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Sta
 from perception.records import Audio, Image, Moment, Observation, Stream
 from reasoning.records import Answer, Question, Replace, Token
 from reasoning.speaker import Speaker, Speech
+from serve import metrics
 from serve.errors import Unavailable
 from serve.loading import load_agent, load_perceiver, load_speaker, open_store
 from serve.remote import Part, RemoteMemory
@@ -54,6 +56,7 @@ class PerceptionDeployment:
     def __init__(self, plain: dict[str, Any]) -> None:
         self._perceiver = load_perceiver(Settings(**plain))
         self._perceiver.warm()
+        self._perceiver.timed = metrics.work
         self._work = Work()
         keep_trimmed()
 
@@ -93,6 +96,9 @@ class PerceptionDeployment:
         await self.check_health()
         return time.time()
 
+    async def worked(self) -> list[Metric]:
+        return metrics.worked()
+
 
 @serve.deployment(
     name="Memory",
@@ -111,10 +117,12 @@ class MemoryDeployment:
     async def remember(
         self, stream: Stream, moments: Sequence[Moment], keyframes: dict[str, bytes]
     ) -> int:
-        return await self._memory.remember(stream, moments, keyframes)
+        with metrics.work("remember"):
+            return await self._memory.remember(stream, moments, keyframes)
 
     async def search(self, query: Query) -> list[Hit]:
-        return await self._memory.search(query)
+        with metrics.work("search"):
+            return await self._memory.search(query)
 
     async def neighbours(self, observation: Observation, seconds: float) -> list[Observation]:
         return await self._memory.neighbours(observation, seconds)
@@ -150,6 +158,9 @@ class MemoryDeployment:
     async def ping(self) -> float:
         await self.check_health()
         return time.time()
+
+    async def worked(self) -> list[Metric]:
+        return metrics.worked()
 
     def __del__(self) -> None:  # Ray Serve's graceful shutdown calls this before the process ends
         store = getattr(self, "_store", None)
@@ -189,7 +200,7 @@ class ReasoningDeployment:
         speaker = await asyncio.to_thread(self._speaker)
         if speaker is None:
             raise Unavailable("the voice is off, or its weights are missing")
-        with self._work.call():
+        with self._work.call(), metrics.work("speak"):
             return await asyncio.to_thread(speaker.speak, text)
 
     async def check_health(self) -> None:
@@ -199,6 +210,9 @@ class ReasoningDeployment:
     async def ping(self) -> float:
         await self.check_health()
         return time.time()
+
+    async def worked(self) -> list[Metric]:
+        return metrics.worked()
 
 
 def _opened(settings: Settings) -> Store:

@@ -7,6 +7,7 @@ import shutil
 from typing import Any
 
 from fastapi import FastAPI
+from prometheus_client.metrics_core import Metric
 from ray import serve
 
 from serve.gateway import Extension, build_app
@@ -38,6 +39,7 @@ class GatewayDeployment:
         self._perception = Part("Perception", perception)
         self._memory = Part("Memory", memory)
         self._reasoning = Part("Reasoning", reasoning)
+        self._parts = (self._perception, self._memory, self._reasoning)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         services = Services(
@@ -46,10 +48,14 @@ class GatewayDeployment:
             reasoning=RemoteReasoning(self._reasoning),
             healthy=self._healthy,
             talking=RemoteTalking(self._reasoning),
+            worked=self._worked,
         )
         return build_app(services, self._settings, self._extend)
 
     async def _healthy(self) -> dict[str, bool]:
-        parts = (self._perception, self._memory, self._reasoning)
-        alive = await asyncio.gather(*(part.alive() for part in parts))
-        return {part.name.lower(): well for part, well in zip(parts, alive, strict=True)}
+        alive = await asyncio.gather(*(part.alive() for part in self._parts))
+        return {part.name.lower(): well for part, well in zip(self._parts, alive, strict=True)}
+
+    async def _worked(self) -> list[Metric]:
+        found = await asyncio.gather(*(part.worked() for part in self._parts))
+        return [metric for one in found for metric in one]

@@ -15,6 +15,7 @@ from perception.perceiver import Look, Perceiver
 from perception.recognizer import NOTHING, Transcript
 from perception.records import Audio, Image
 from perception.sounds import SoundSpan
+from serve import metrics
 from serve.errors import Busy, Unavailable
 
 log = logging.getLogger("lookback.live")
@@ -30,7 +31,6 @@ class PatientPerceiver:
         self._inner = inner
         self._say = say
         self._out = False
-        self.let_go = 0  # frames, windows of sound and utterances
 
     async def recognize(self, audio: Audio, partial: bool = False) -> Transcript:
         for _ in range(1 if partial else TRIES):
@@ -46,7 +46,7 @@ class PatientPerceiver:
             self._answered()
             return found
         if not partial:
-            self.let_go += 1
+            metrics.LET_GO.labels("utterance").inc()
         return NOTHING
 
     async def listen(self, audio: Audio) -> tuple[SoundSpan, ...]:
@@ -54,7 +54,7 @@ class PatientPerceiver:
             found = await self._inner.listen(audio)
         except (Busy, Unavailable) as error:
             self._failed(error)
-            self.let_go += 1
+            metrics.LET_GO.labels("sound").inc()
             return ()
         self._answered()
         return found
@@ -64,7 +64,7 @@ class PatientPerceiver:
             found = await self._inner.look(image, read)
         except (Busy, Unavailable) as error:
             self._failed(error)
-            self.let_go += 1
+            metrics.LET_GO.labels("frame").inc()
             return Look((), None, ())
         self._answered()
         return found

@@ -7,8 +7,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from prometheus_client.metrics_core import Metric
+
 from reasoning.records import Answer, Question, Replace, Token
 from reasoning.speaker import Speech
+from serve import metrics
 from serve.errors import Busy, Unavailable
 from serve.services import InProcessMemory
 
@@ -31,27 +34,30 @@ class Part:
         self._handle = handle
         self._clock = clock
         self._heard: float | None = None  # when it answered last
+        self._calls = metrics.CALLS.labels(name.lower())
 
     async def call(self, method: str, *arguments: Any) -> Any:
         """What the method returns. Raises Busy, Unavailable, or what the method raised."""
-        try:
-            result = await getattr(self._handle, method).remote(*arguments)
-        except Exception as error:
-            raise ours(self.name, error) from error
+        with self._calls.track_inprogress():
+            try:
+                result = await getattr(self._handle, method).remote(*arguments)
+            except Exception as error:
+                raise ours(self.name, error) from error
         self._heard = self._clock()
         return result
 
     async def stream(self, method: str, *arguments: Any) -> AsyncIterator[Any]:
         """The pieces the method yields; closing this cancels it. Raises as `call`."""
         pieces: Any = getattr(self._handle.options(stream=True), method).remote(*arguments)
-        try:
-            async for piece in pieces:
-                self._heard = self._clock()
-                yield piece
-        except Exception as error:
-            raise ours(self.name, error) from error
-        finally:
-            pieces.cancel()
+        with self._calls.track_inprogress():
+            try:
+                async for piece in pieces:
+                    self._heard = self._clock()
+                    yield piece
+            except Exception as error:
+                raise ours(self.name, error) from error
+            finally:
+                pieces.cancel()
 
     async def alive(self) -> bool:
         """Whether it answers, and does not say that it is unwell."""
@@ -62,6 +68,14 @@ class Part:
         except Exception:  # noqa: BLE001 - whatever kept it from answering, it is not healthy
             return False
         return True
+
+    async def worked(self) -> list[Metric]:
+        """What it measured of its own work; nothing while it does not answer."""
+        try:
+            found: list[Metric] = await asyncio.wait_for(self.call("worked"), PING_TIMEOUT)
+        except Exception:  # noqa: BLE001 - the other figures are wanted most when a part is away
+            return []
+        return found
 
 
 class RemoteMemory(InProcessMemory):

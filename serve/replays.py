@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -92,6 +94,11 @@ class Replays:
         task.add_done_callback(self._tasks.discard)
         return replay
 
+    def sessions(self) -> list[StreamSession]:
+        """Those that are under way."""
+        replays = self._replays.values()
+        return [one.session for one in replays if one.session and one.state == "running"]
+
     def forget_answers(self) -> None:
         """Drop the answers that replays have given so far."""
         for replay in self._replays.values():
@@ -106,9 +113,7 @@ class Replays:
     async def _run(self, replay: Replay, source: RecordingSource, path: Path) -> None:
         stream_id = replay.stream.id
         try:
-            metrics.QUEUED.labels("replays").inc()
-            async with self._room:
-                metrics.QUEUED.labels("replays").dec()
+            async with self._turn():
                 replay.state, replay.started = "running", time.monotonic()
                 replay.session = StreamSession(
                     replay.stream,
@@ -128,6 +133,15 @@ class Replays:
             await asyncio.to_thread(path.unlink, missing_ok=True)
             metrics.forget_stream(stream_id)
             self._events.publish(stream_id, "replayed", replay.to_json())
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        with metrics.waiting("replays"):
+            await self._room.acquire()
+        try:
+            yield
+        finally:
+            self._room.release()
 
     def _fail(self, replay: Replay, code: str, errors: BaseExceptionGroup[Exception]) -> None:
         first: Any = errors

@@ -38,7 +38,7 @@ def router(hub: Hub) -> APIRouter:
             return EventSourceResponse(_streamed(hub, question))
         async for piece in hub.services.reasoning.answer(question):
             if isinstance(piece, Answer):
-                return JSONResponse(_counted(hub, piece, asked.stream_id))
+                return JSONResponse(_noted(hub, piece, asked.stream_id))
         raise HTTPException(500, "the answer ended before it was whole")
 
     @routes.post("/search", summary="Search the memory")
@@ -66,7 +66,7 @@ async def _streamed(hub: Hub, question: Question) -> AsyncIterator[bytes]:
     try:
         async for piece in hub.services.reasoning.answer(question):
             if isinstance(piece, Answer):
-                yield sse("answer", _counted(hub, piece, question.stream_id))
+                yield sse("answer", _noted(hub, piece, question.stream_id))
             else:
                 yield sse(
                     "replace" if isinstance(piece, Replace) else "token", {"text": piece.text}
@@ -75,12 +75,9 @@ async def _streamed(hub: Hub, question: Question) -> AsyncIterator[bytes]:
         yield sse("error", failures.known(error)[1])
 
 
-def _counted(hub: Hub, answer: Answer, stream_id: str | None) -> dict[str, Any]:
-    """The answer's JSON, once it is counted and part of the dialogue on its stream."""
+def _noted(hub: Hub, answer: Answer, stream_id: str | None) -> dict[str, Any]:
+    """The answer's JSON, once it is part of the dialogue on its stream."""
     hub.dialogue.note(stream_id, answer)
     if stream_id is not None and stream_id in hub.live:
         hub.live[stream_id].typed(answer)
-    metrics.ANSWERS.labels(answer.method).inc()
-    metrics.LATENCY.labels("first_token").observe(answer.timings.first_token_ms / 1000)
-    metrics.LATENCY.labels("answer").observe(answer.timings.total_ms / 1000)
     return answer.to_json()

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+
+from prometheus_client.metrics_core import Metric
 
 from memory.records import (
     DeletionReceipt,
@@ -25,6 +27,7 @@ from perception.records import Moment, Observation, Stream
 from reasoning import Agent
 from reasoning.records import Answer, Question, Replace, Token
 from reasoning.speaker import Speaker, Speech
+from serve import metrics
 
 if TYPE_CHECKING:
     from perception.perceiver import Perceiver
@@ -62,16 +65,22 @@ class Talking(Protocol):
         ...
 
 
+async def measured_here() -> list[Metric]:
+    """The parts work in this process."""
+    return metrics.worked()
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The three parts behind the gateway. `healthy` says which of them answer. Without `talking`,
-    answers are neither prepared nor spoken."""
+    """The three parts behind the gateway. `healthy` says which of them answer; `worked` gives what
+    they measured of their own work. Without `talking`, answers are neither prepared nor spoken."""
 
     perception: Perceiver
     memory: MemoryService
     reasoning: ReasoningService
     healthy: Callable[[], Any]  # async () -> dict[name, bool]
     talking: Talking | None = None
+    worked: Callable[[], Awaitable[list[Metric]]] = measured_here
 
 
 class InProcessMemory:
