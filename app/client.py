@@ -21,6 +21,7 @@ from serve.settings import Settings
 
 # An answer may wait behind others; everything else is quick.
 TIMEOUT = httpx.Timeout(10.0, read=600.0, write=600.0)
+TRIES = 5  # times that what only reads is asked again of a server that has its hands full
 
 
 class Client:
@@ -88,6 +89,11 @@ class Client:
     async def _send(self, method: str, path: str, **content: Any) -> httpx.Response:
         try:
             reply = await self._http.request(method, path, **content)
+            for _ in range(TRIES if method == "GET" else 0):
+                if reply.status_code != 429:
+                    break
+                await asyncio.sleep(float(reply.headers.get("Retry-After", 1)))
+                reply = await self._http.request(method, path, **content)
         except httpx.HTTPError as error:
             raise Unreachable(str(self._http.base_url), error) from error
         _raise_for(reply)

@@ -50,7 +50,12 @@ class Busy(ServeError):
 
     def __init__(self, what: str, retry_after: int = 2) -> None:
         super().__init__(f"{what} has more work than it may queue: try again in {retry_after} s")
+        self.what = what
         self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # It also comes from one deployment through another.
+        return (Busy, (self.what, self.retry_after))
 
 
 class ReplayRunning(ServeError):

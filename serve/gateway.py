@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from memory.records import Stats
 from serve import access, api, failures, metrics, routes_memory, routes_questions, routes_streams
 from serve.hub import Hub
-from serve.limits import BodyLimit
+from serve.limits import BodyLimit, RequestLimit
 from serve.measured import measured
 from serve.services import Services
 from serve.settings import Settings
@@ -49,6 +49,7 @@ def build_app(services: Services, settings: Settings, extend: Extension | None =
     app.add_middleware(BodyLimit, settings=settings)
     token = settings.token.get_secret_value() if settings.token else None
     access.guard(app, token, settings.host)
+    app.add_middleware(RequestLimit, settings=settings)
     app.include_router(_system(hub))
     for routes in (routes_questions, routes_memory, routes_streams):
         app.include_router(routes.router(hub), prefix="/v1")

@@ -18,7 +18,7 @@ from serve.settings import Settings
 from serve.trimming import keep_trimmed
 
 
-@serve.deployment(name="Gateway", max_ongoing_requests=256, graceful_shutdown_timeout_s=20)
+@serve.deployment(name="Gateway", graceful_shutdown_timeout_s=20)
 @serve.ingress()
 class GatewayDeployment:
     """One replica: it holds the streams' pipelines."""

@@ -1,15 +1,17 @@
-"""A perceiver for live streams that outlasts a deployment's restart.
+"""What outlasts a deployment that is full, or restarts.
 
-Speech is asked for again until it is recognised; frames and sounds are let go, for what they show
-is gone by then. What was let go is counted and said.
+A recording waits. On a live stream speech is asked for again until it is recognised; frames and
+sounds are let go, for what they show is gone by then. What was let go is counted and said.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
+from memory.errors import StoreFull, StoreReadOnly, WriteFailed
 from perception.errors import PerceptionError
 from perception.perceiver import Look, Perceiver
 from perception.recognizer import NOTHING, Transcript
@@ -20,8 +22,38 @@ from serve.errors import Busy, Unavailable
 
 log = logging.getLogger("lookback.live")
 
+T = TypeVar("T")
+
 AGAIN = 1.0  # seconds between two tries
 TRIES = 60
+
+
+async def patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """What the call gives, asked for again while it is refused for now. Raises the last refusal."""
+    for _ in range(TRIES):
+        try:
+            return await call()
+        except (Busy, Unavailable, WriteFailed) as error:
+            if isinstance(error, StoreFull | StoreReadOnly):
+                raise  # nothing that passes
+            await asyncio.sleep(AGAIN)
+    return await call()
+
+
+class WaitingPerceiver:
+    """A perceiver for recordings, which lose nothing by waiting."""
+
+    def __init__(self, inner: Perceiver) -> None:
+        self._inner = inner
+
+    async def recognize(self, audio: Audio, partial: bool = False) -> Transcript:
+        return await patiently(lambda: self._inner.recognize(audio, partial))
+
+    async def listen(self, audio: Audio) -> tuple[SoundSpan, ...]:
+        return await patiently(lambda: self._inner.listen(audio))
+
+    async def look(self, image: Image, read: bool) -> Look:
+        return await patiently(lambda: self._inner.look(image, read))
 
 
 class PatientPerceiver:

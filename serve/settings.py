@@ -54,6 +54,12 @@ class Settings(BaseSettings):
     replays: int = Field(2, ge=1, description="Recordings replayed at once; more wait.")
     answer_queue: int = Field(8, ge=1, description="Questions that may wait; more get 429.")
     perception_queue: int = Field(64, ge=1, description="Perception calls that may wait.")
+    memory_queue: int = Field(
+        128, ge=1, description="Reads and writes of memory that may wait; more get 429."
+    )
+    http_requests: int = Field(
+        200, ge=1, description="Requests under way at once, event streams included; more get 429."
+    )
     object_store_mb: int = Field(
         80, ge=80, description="Ray's shared memory for frames and audio, MB."
     )
