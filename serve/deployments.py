@@ -19,6 +19,7 @@ from ray import serve
 
 from memory.errors import StoreLocked
 from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Stats
+from perception.recognizer import Transcript
 from perception.records import Audio, Image, Moment, Observation, Stream
 from reasoning.records import Answer, Question, Replace, Token
 from reasoning.speaker import Speaker, Speech
@@ -28,6 +29,7 @@ from serve.loading import load_agent, load_perceiver, load_speaker, open_store
 from serve.remote import Part, RemoteMemory
 from serve.services import InProcessMemory
 from serve.settings import Settings
+from serve.slots import Slots
 from serve.trimming import keep_trimmed
 from serve.work import Work
 
@@ -36,8 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("lookback.serve")
 
-# How long a batch waits for company. Two streams that speak at once share one call; a lone one
-# pays 4 ms.
+# How long a batch waits for company: frames of two streams share one call, a lone one pays 4 ms.
 BATCH_WAIT = 0.004
 
 # The language model yields to perception when both want the cores; it is not starved: at nice 15
@@ -49,33 +50,26 @@ MEMORY_CHECKED_EVERY = 5.0  # seconds
 HANDOVER = 20.0  # seconds: as long as the replica before may take to shut down
 
 
-@serve.deployment(name="Perception", max_ongoing_requests=16, graceful_shutdown_timeout_s=10)
+@serve.deployment(name="Perception", max_ongoing_requests=64, graceful_shutdown_timeout_s=10)
 class PerceptionDeployment:
     """Recognises, listens and looks; keeps nothing between calls."""
 
     def __init__(self, plain: dict[str, Any]) -> None:
-        self._perceiver = load_perceiver(Settings(**plain))
+        settings = Settings(**plain)
+        self._perceiver = load_perceiver(settings)
+        self._recognising = Slots(settings.threads)
         self._perceiver.warm()
         self._perceiver.timed = metrics.work
         self._work = Work()
         keep_trimmed()
 
-    @serve.batch(max_batch_size=8, batch_wait_timeout_s=BATCH_WAIT, max_concurrent_batches=2)
-    async def recognize(self, calls: list[tuple[Audio, bool]]) -> list[Any]:
-        with self._work.call():
-            return list(await asyncio.to_thread(self._recognize, calls))
-
-    def _recognize(self, calls: list[tuple[Audio, bool]]) -> list[Any]:
-        """Partial and final utterances are two batches: a partial may be done more cheaply."""
-        found: dict[int, Any] = {}
-        for partial in (False, True):
-            chosen = [index for index, call in enumerate(calls) if call[1] is partial]
-            audios = [calls[index][0] for index in chosen]
-            if audios:
-                found.update(
-                    zip(chosen, self._perceiver.recognize_batch(audios, partial), strict=True)
-                )
-        return [found[index] for index in range(len(calls))]
+    async def recognize(self, audio: Audio, partial: bool) -> Transcript:
+        """One utterance a call: the recogniser takes those of a batch one after the other, so each
+        would wait for all. What was said goes before what is still being said."""
+        async with self._recognising.taken(urgent=not partial):
+            with self._work.call():
+                found = await asyncio.to_thread(self._perceiver.recognize_batch, [audio], partial)
+                return found[0]
 
     @serve.batch(max_batch_size=8, batch_wait_timeout_s=BATCH_WAIT, max_concurrent_batches=2)
     async def listen(self, audios: list[Audio]) -> list[Any]:

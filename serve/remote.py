@@ -95,7 +95,7 @@ class RemotePerceiver:
         self._part = part
 
     async def recognize(self, audio: Any, partial: bool = False) -> Any:
-        return await self._part.call("recognize", (audio, partial))
+        return await self._part.call("recognize", audio, partial)
 
     async def listen(self, audio: Any) -> Any:
         return await self._part.call("listen", audio)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from ray.serve.exceptions import BackPressureError
 
@@ -128,3 +131,48 @@ async def test_a_part_that_is_gone_is_unavailable() -> None:
 
     with pytest.raises(Unavailable, match="Memory"):
         await Part("Memory", FakeHandle(stats=gone)).call("stats")
+
+
+class Recording:
+    """A perceiver whose recognitions wait to be let on, each for itself; keeps their order."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[int, bool]] = []
+        self.threads = threading.Semaphore(0)
+
+    def warm(self) -> None:
+        return
+
+    def recognize_batch(self, audios: list[Any], partial: bool) -> list[str]:
+        (audio,) = audios
+        self.begun.append((len(audio), partial))
+        assert self.threads.acquire(timeout=30)
+        return [f"{len(audio)} samples"]
+
+
+async def test_what_was_said_is_recognised_before_what_is_being_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a batch an utterance waited for all others; none of them was sooner done for it."""
+    models = Recording()
+    monkeypatch.setattr(deployments, "load_perceiver", lambda settings: models)
+    undecorated: Any = deployments.PerceptionDeployment
+    perception = undecorated.func_or_class(Settings(store=tmp_path, threads=1).plain())
+    waits = [
+        (np.zeros(1), True),  # at once: there is room
+        (np.zeros(2), True),
+        (np.zeros(3), True),
+        (np.zeros(4), False),
+        (np.zeros(5), False),
+    ]
+    calls = [asyncio.create_task(perception.recognize(*one)) for one in waits]
+    await asyncio.sleep(0)
+    calls[1].cancel()
+    for _ in range(4):
+        models.threads.release()
+    said = await asyncio.gather(*calls, return_exceptions=True)
+    assert [size for size, _ in models.begun] == [1, 4, 5, 3]
+    assert said[4] == "5 samples"
+    assert isinstance(said[1], asyncio.CancelledError)
+    models.threads.release()
+    assert await perception.recognize(np.zeros(6), False) == "6 samples"  # no room was lost
