@@ -12,12 +12,17 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
+from pydantic import TypeAdapter, ValidationError
 
 from app.errors import BadInput, Refused, Unreachable
+from serve.api import StreamId
 from serve.launch import server_of
 from serve.settings import Settings
+
+_STREAM_ID: TypeAdapter[str] = TypeAdapter(StreamId)
 
 # An answer may wait behind others; everything else is quick.
 TIMEOUT = httpx.Timeout(10.0, read=600.0, write=600.0)
@@ -110,6 +115,21 @@ def _raise_for(reply: httpx.Response) -> None:
     if reply.status_code in (401, 429) or reply.status_code >= 500:
         raise Refused(reply.status_code, message)
     raise BadInput(message)
+
+
+def valid_stream_id(stream_id: str) -> str:
+    """The same. Raises BadInput for what cannot be a stream's id."""
+    try:
+        return _STREAM_ID.validate_python(stream_id)
+    except ValidationError as error:
+        raise BadInput(
+            f"{stream_id!r} cannot be the id of a stream: letters, digits, spaces and . - _ @ + = can"
+        ) from error
+
+
+def stream_path(stream_id: str, what: str) -> str:
+    """The path of something of a stream. Raises BadInput: another id would ask for something else."""
+    return f"/v1/streams/{quote(valid_stream_id(stream_id), safe='')}/{what}"
 
 
 @asynccontextmanager

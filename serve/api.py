@@ -17,6 +17,7 @@ from pydantic import (
 
 from memory.records import Hit
 from perception.records import Moment, Observation, Stream
+from reasoning.records import keyframe_url
 
 # A year of stream time. Beyond it a number is a mistake, usually a Unix time or milliseconds.
 LONGEST_STREAM = 366 * 86_400.0
@@ -31,8 +32,19 @@ def _utf8(text: str) -> str:
     return text
 
 
+def _no_step(text: str) -> str:
+    """Whatever builds a path of an address takes these for steps, and asks for something else."""
+    if text in (".", ".."):
+        raise ValueError(f"{text!r} cannot be the id of a stream")
+    return text
+
+
 Seconds = Annotated[float, Field(ge=0, le=LONGEST_STREAM, allow_inf_nan=False)]
-StreamId = Annotated[str, StringConstraints(pattern=r"^[\w.\-@+=]([\w.\-@+= ]{0,126}[\w.\-@+=])?$")]
+StreamId = Annotated[
+    str,
+    StringConstraints(pattern=r"^[\w.\-@+=]([\w.\-@+= ]{0,126}[\w.\-@+=])?$"),
+    AfterValidator(_no_step),
+]
 Words = Annotated[
     str, StringConstraints(max_length=8_000, strip_whitespace=True), AfterValidator(_utf8)
 ]
@@ -253,8 +265,3 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "ref": seen.ref,
         "keyframe": keyframe_url(hit.moment_id) if hit.keyframe else None,
     }
-
-
-def keyframe_url(moment_id: str) -> str:
-    """Where a moment's picture is."""
-    return f"/v1/moments/{moment_id}/keyframe"

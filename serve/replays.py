@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from perception.errors import PerceptionError
+from perception.errors import PerceptionError, SourceError
 from perception.records import Stream
 from perception.sources import RecordingSource
 from reasoning.gate import Gate
@@ -32,6 +32,7 @@ class Replay:
 
     stream: Stream
     seconds: float | None
+    name: str  # of the recording, as its sender calls it
     state: Literal["waiting", "running", "done", "failed"] = "waiting"
     started: float = field(default_factory=time.monotonic)
     wall_seconds: float = 0.0
@@ -82,11 +83,11 @@ class Replays:
         """The recording at `path`. Raises NotMedia and its kin from `perception.errors`. Blocking."""
         return RecordingSource(path, speed=speed)
 
-    def start(self, stream: Stream, source: RecordingSource, path: Path) -> Replay:
-        """Replay an opened recording; its file is deleted afterwards."""
+    def start(self, stream: Stream, source: RecordingSource, path: Path, name: str) -> Replay:
+        """Replay an opened recording; its file is deleted afterwards. What goes wrong names it."""
         if self.running(stream.id):
             raise ReplayRunning(stream.id)
-        replay = Replay(stream, source.seconds)
+        replay = Replay(stream, source.seconds, name)
         self._replays[stream.id] = replay
         self._forget_oldest()
         task = asyncio.create_task(self._run(replay, source, path))
@@ -148,6 +149,8 @@ class Replays:
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]
         log.error("replay of %s failed: %s", replay.stream.id, type(first).__name__)
+        if isinstance(first, SourceError):
+            first = first.named(replay.name)
         said = failures.known(first)[1]["error"]["message"]
         replay.state, replay.error = "failed", {"code": code, "message": said}
 

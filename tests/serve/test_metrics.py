@@ -150,11 +150,11 @@ async def test_a_replay_that_is_cancelled_while_it_waits_leaves_the_queue(
     monkeypatch.setattr(pipeline, "SileroDetector", LoudnessDetector)
     replays = Replays(services(), Gate("Lookback", "any"), Broadcast(), 1)
     source: Any = Endless(asyncio.Event())
-    replays.start(Stream("first", START, "test", 0.0), source, tmp_path / "first")
+    replays.start(Stream("first", START, "test", 0.0), source, tmp_path / "first", "a.mp4")
     await source.given.wait()
     assert [one.stream.id for one in replays.sessions()] == ["first"]
     second: Any = Endless(asyncio.Event())
-    replays.start(Stream("second", START, "test", 0.0), second, tmp_path / "second")
+    replays.start(Stream("second", START, "test", 0.0), second, tmp_path / "second", "b.mp4")
     await asyncio.sleep(0)
     assert value(metrics.QUEUED.labels("replays")) == 1
     await replays.close()
@@ -177,7 +177,9 @@ async def test_stats_tell_of_each_stream_under_way_how_far_behind_it_is(
         app = build_app(services(memory=memory), Settings(store=tmp_path / "store"), extend)
         hub = kept["hub"]
         source: Any = Endless(asyncio.Event())
-        hub.replays.start(Stream("lecture", START, "test", 0.0), source, tmp_path / "lecture")
+        hub.replays.start(
+            Stream("lecture", START, "test", 0.0), source, tmp_path / "lecture", "c.mp4"
+        )
         await source.given.wait()
         async with client_of(app) as client:
             body = (await client.get("/v1/stats")).json()
