@@ -15,7 +15,10 @@ import yaml
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from serve import ice
 from serve.errors import BadSettings
+
+SECRET = frozenset({"token", "ice_servers"})  # what is wrong with them is said without them
 
 PROFILES = Path(__file__).parent / "profiles"
 
@@ -112,6 +115,12 @@ class Settings(BaseSettings):
     def _expand(cls, value: Path) -> Path:
         return value.expanduser().resolve()
 
+    @field_validator("ice_servers")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        ice.read(value)
+        return value
+
     @property
     def on_loopback(self) -> bool:
         if self.host == "localhost":
@@ -150,7 +159,9 @@ def load(**flags: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise BadSettings(f"{where}: {first['msg']} (got {first.get('input')!r})") from error
+        said = f"{where}: {first['msg'].removeprefix('Value error, ')}"
+        got = "" if where in SECRET else f" (got {first.get('input')!r})"
+        raise BadSettings(said + got) from error
 
 
 def profile_args(name: str) -> dict[str, Any]:
