@@ -129,6 +129,14 @@ class Observations(Body):
 class Searched(Body):
     """A search; `start` and `end` are seconds on the stream."""
 
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [{"query": "projector remote", "stream_id": "meeting-12", "limit": 5}]
+        },
+    )
+
     query: Annotated[str, StringConstraints(max_length=100_000), AfterValidator(_utf8)]
     limit: Annotated[int, Field(ge=1, le=100)] = 10
     stream_id: StreamId | None = None
@@ -144,6 +152,12 @@ class Searched(Body):
 
 class Forgotten(Body):
     """What to forget: a stream, a span of it, or moments."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"stream_id": "meeting-12", "start": 60, "end": 90}]},
+    )
 
     stream_id: StreamId | None = None
     start: Seconds | None = None

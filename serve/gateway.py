@@ -14,7 +14,16 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from memory.records import Stats
-from serve import access, api, failures, metrics, routes_memory, routes_questions, routes_streams
+from serve import (
+    access,
+    api,
+    docs,
+    failures,
+    metrics,
+    routes_memory,
+    routes_questions,
+    routes_streams,
+)
 from serve.hub import Hub
 from serve.limits import BodyLimit, RequestLimit
 from serve.measured import measured
@@ -43,6 +52,9 @@ def build_app(services: Services, settings: Settings, extend: Extension | None =
         version="0.1.0",
         summary="Watches, listens, remembers, and answers with evidence.",
         lifespan=lifespan,
+        # FastAPI's own pages fetch their scripts from elsewhere: `docs.py` is ours.
+        docs_url=None,
+        redoc_url=None,
         responses={"4XX": {"model": api.Failure}, "5XX": {"model": api.Failure}},
     )
     failures.install(app)
@@ -51,6 +63,7 @@ def build_app(services: Services, settings: Settings, extend: Extension | None =
     access.guard(app, token, settings.host)
     app.add_middleware(RequestLimit, settings=settings)
     app.include_router(_system(hub))
+    app.include_router(docs.router())
     for routes in (routes_questions, routes_memory, routes_streams):
         app.include_router(routes.router(hub), prefix="/v1")
     return extend(app, hub) if extend else app
