@@ -14,7 +14,7 @@ from ray.serve import Application
 from serve.deployments import MemoryDeployment, PerceptionDeployment, ReasoningDeployment
 from serve.gateway import Extension
 from serve.gateway_deployment import GatewayDeployment
-from serve.settings import load, read_profile
+from serve.settings import load, read_profile, require_token
 
 REFUSED_AT_ONCE = 64  # requests; with them come the probes, which are never refused
 
@@ -22,8 +22,11 @@ REFUSED_AT_ONCE = 64  # requests; with them come the probes, which are never ref
 def build(args: dict[str, Any], extend: Extension | None = None) -> Application:
     """The application of a profile; `extend` adds to its gateway. `args` are settings; replicas and
     shares are the profile's (`serve deploy` applies those of the file it was given on top).
+
+    Raises BadSettings, TokenNeeded among them: a cluster asks nobody else.
     """
     settings = load(**args)
+    require_token(settings)
     plain = settings.plain()
     options = {
         entry["name"]: {key: value for key, value in entry.items() if key != "name"}

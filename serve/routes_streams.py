@@ -40,6 +40,8 @@ def router(hub: Hub) -> APIRouter:
 
     @routes.get("/streams/{stream_id}/timeline", summary="A stream's moments in order")
     async def timeline(stream_id: StreamId, start: Time = None, end: Time = None) -> dict[str, Any]:
+        if start is not None and end is not None and end < start:
+            raise HTTPException(422, f"end {end} is before start {start}")
         stream = await hub.stream(stream_id)
         moments = await hub.services.memory.timeline(stream_id, start, end)
         return {**api.stream_json(stream), "moments": [api.moment_json(one) for one in moments]}

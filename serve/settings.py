@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serve import ice
-from serve.errors import BadSettings
+from serve.errors import BadSettings, TokenNeeded
 
 SECRET = frozenset({"token", "ice_servers"})  # what is wrong with them is said without them
 
@@ -162,6 +162,12 @@ def load(**flags: Any) -> Settings:
         said = f"{where}: {first['msg'].removeprefix('Value error, ')}"
         got = "" if where in SECRET else f" (got {first.get('input')!r})"
         raise BadSettings(said + got) from error
+
+
+def require_token(settings: Settings) -> None:
+    """Raises TokenNeeded if other machines could ask without one."""
+    if not settings.on_loopback and settings.token is None:
+        raise TokenNeeded(settings.host)
 
 
 def profile_args(name: str) -> dict[str, Any]:

@@ -273,6 +273,35 @@ async def test_a_name_that_is_not_ours_is_refused(api: httpx.AsyncClient) -> Non
     assert reply.json()["error"]["code"] == "foreign_host"
 
 
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [("127.0.0.1", 200), ("::1", 200), ("::ffff:127.0.0.1", 200), ("192.0.2.7", 403), ("", 403)],
+)
+async def test_without_a_token_only_this_machine_may_ask(
+    tmp_path: Path, store: Store, address: str, status: int
+) -> None:
+    """A cluster's proxy listens where it was told to, not where our settings say; and a Host header
+    says whatever its sender likes."""
+    async with client_of(Settings(store=tmp_path / "store"), store) as client:
+        client._transport.client = (address, 5000)  # type: ignore[attr-defined]  # of ASGITransport
+        reply = await client.get("/v1/streams")
+        assert reply.status_code == status
+        if status == 403:
+            assert reply.json()["error"]["code"] == "foreign_client"
+    settings = Settings(store=tmp_path / "store", token="secret")
+    async with client_of(settings, store, authorization="Bearer secret") as client:
+        client._transport.client = (address, 5000)  # type: ignore[attr-defined]  # of ASGITransport
+        assert (await client.get("/v1/streams")).status_code == 200
+
+
+async def test_a_timeline_that_ends_before_it_starts_is_refused(api: httpx.AsyncClient) -> None:
+    await api.post("/v1/observations", json=posted())
+    path = "/v1/streams/meeting/timeline"
+    reply = await api.get(path, params={"start": 9, "end": 1})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (422, "invalid")
+    assert (await api.get(path, params={"start": 5, "end": 5})).status_code == 200
+
+
 async def test_the_same_stream_cannot_begin_at_another_time(api: httpx.AsyncClient) -> None:
     await api.post("/v1/observations", json=posted())
     later = await api.post("/v1/observations", json=posted(wall_start="2026-03-03T09:00:00+00:00"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from serve import ice
+from serve.application import build
 from serve.errors import BadSettings, PortInUse, TokenNeeded
 from serve.ice import IceServer
 from serve.launch import check
@@ -46,6 +47,12 @@ def test_a_wrong_setting_is_named(flags: dict[str, object], said: str) -> None:
 def test_binding_beyond_loopback_needs_a_token(tmp_path: Path) -> None:
     with pytest.raises(TokenNeeded, match="LOOKBACK_TOKEN"):
         check(Settings(host="0.0.0.0", store=tmp_path))
+
+
+def test_deploying_onto_a_cluster_beyond_loopback_needs_a_token_as_well(tmp_path: Path) -> None:
+    with pytest.raises(TokenNeeded, match="LOOKBACK_TOKEN"):
+        build({"host": "0.0.0.0", "store": str(tmp_path)})
+    build({"host": "0.0.0.0", "store": str(tmp_path), "token": "secret"})
 
 
 def test_an_empty_token_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
