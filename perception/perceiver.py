@@ -16,7 +16,13 @@ import numpy as np
 
 from perception.faces import FaceCounter, NoFaces, face_counter
 from perception.reader import FixedReader, PaddleReader, Reader, TextLine
-from perception.recognizer import Recognizer, ScriptedRecognizer, Transcript, WhisperRecognizer
+from perception.recognizer import (
+    Effort,
+    Recognizer,
+    ScriptedRecognizer,
+    Transcript,
+    WhisperRecognizer,
+)
 from perception.records import SAMPLE_RATE, Audio, Image, Tag
 from perception.sounds import Listener, OmniListener, SilentListener, SoundSpan
 from perception.tagger import BrightnessTagger, EfficientNetTagger, Tagger
@@ -37,8 +43,8 @@ class Look:
 class Perceiver(Protocol):
     """Stateless; calls may run at once and finish in any order."""
 
-    async def recognize(self, audio: Audio, partial: bool = False) -> Transcript:
-        """One utterance of at most 30 s. `partial`: sooner and less exact, while someone speaks."""
+    async def recognize(self, audio: Audio, effort: Effort = "full") -> Transcript:
+        """One utterance of at most 30 s. With less effort sooner, and less exact."""
         ...
 
     async def listen(self, audio: Audio) -> tuple[SoundSpan, ...]:
@@ -98,10 +104,10 @@ class LocalPerceiver:
         )
 
     def recognize_batch(
-        self, utterances: Sequence[Audio], partial: bool = False
+        self, utterances: Sequence[Audio], effort: Effort = "full"
     ) -> list[Transcript]:
         """What was said in each utterance; blocks."""
-        return self._recognizer.recognize(utterances, partial)
+        return self._recognizer.recognize(utterances, effort)
 
     def listen_batch(self, windows: Sequence[Audio]) -> list[tuple[SoundSpan, ...]]:
         """The spans heard in each window; blocks."""
@@ -118,9 +124,9 @@ class LocalPerceiver:
             for tag, count, asked in zip(tags, faces, read, strict=True)
         ]
 
-    async def recognize(self, audio: Audio, partial: bool = False) -> Transcript:
+    async def recognize(self, audio: Audio, effort: Effort = "full") -> Transcript:
         """What was said in one utterance."""
-        return (await self._run(lambda: self.recognize_batch([audio], partial)))[0]
+        return (await self._run(lambda: self.recognize_batch([audio], effort)))[0]
 
     async def listen(self, audio: Audio) -> tuple[SoundSpan, ...]:
         """The spans heard in one window."""

@@ -17,6 +17,7 @@ from typing import Any
 from ray import serve
 
 from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Stats
+from perception.recognizer import Effort
 from perception.records import Audio, Image, Moment, Observation, Stream
 from reasoning.records import Answer, Question, Replace, Token
 from reasoning.speaker import Speaker, Speech
@@ -47,19 +48,18 @@ class PerceptionDeployment:
         keep_trimmed()
 
     @serve.batch(max_batch_size=8, batch_wait_timeout_s=BATCH_WAIT, max_concurrent_batches=2)
-    async def recognize(self, calls: list[tuple[Audio, bool]]) -> list[Any]:
+    async def recognize(self, calls: list[tuple[Audio, Effort]]) -> list[Any]:
         return list(await asyncio.to_thread(self._recognize, calls))
 
-    def _recognize(self, calls: list[tuple[Audio, bool]]) -> list[Any]:
-        """Partial and final utterances are two batches: a partial may be done more cheaply."""
+    def _recognize(self, calls: list[tuple[Audio, Effort]]) -> list[Any]:
+        """Those somebody waits for an answer to come first."""
         found: dict[int, Any] = {}
-        for partial in (False, True):
-            chosen = [index for index, call in enumerate(calls) if call[1] is partial]
+        for effort in ("live", "draft", "full"):
+            chosen = [index for index, call in enumerate(calls) if call[1] == effort]
             audios = [calls[index][0] for index in chosen]
             if audios:
-                found.update(
-                    zip(chosen, self._perceiver.recognize_batch(audios, partial), strict=True)
-                )
+                heard = self._perceiver.recognize_batch(audios, effort)
+                found.update(zip(chosen, heard, strict=True))
         return [found[index] for index in range(len(calls))]
 
     @serve.batch(max_batch_size=8, batch_wait_timeout_s=BATCH_WAIT, max_concurrent_batches=2)
@@ -92,8 +92,10 @@ class MemoryDeployment:
     async def search(self, query: Query) -> list[Hit]:
         return await self._memory.search(query)
 
-    async def neighbours(self, observation: Observation, seconds: float) -> list[Observation]:
-        return await self._memory.neighbours(observation, seconds)
+    async def neighbours(
+        self, observations: Sequence[Observation], seconds: float
+    ) -> list[list[Observation]]:
+        return await self._memory.neighbours(observations, seconds)
 
     async def streams(self) -> list[Stream]:
         return await self._memory.streams()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from perception.errors import PerceptionError
 from perception.perceiver import Look, Perceiver
-from perception.recognizer import NOTHING, Transcript
+from perception.recognizer import NOTHING, Effort, Transcript
 from perception.records import Audio, Image
 from perception.sounds import SoundSpan
 from serve.errors import Busy, Unavailable
@@ -32,10 +32,10 @@ class PatientPerceiver:
         self._out = False
         self.let_go = 0  # frames, windows of sound and utterances
 
-    async def recognize(self, audio: Audio, partial: bool = False) -> Transcript:
-        for _ in range(1 if partial else TRIES):
+    async def recognize(self, audio: Audio, effort: Effort = "full") -> Transcript:
+        for _ in range(1 if effort == "draft" else TRIES):
             try:
-                found = await self._inner.recognize(audio, partial)
+                found = await self._inner.recognize(audio, effort)
             except (Busy, Unavailable) as error:
                 self._failed(error)
                 await asyncio.sleep(AGAIN)
@@ -45,7 +45,7 @@ class PatientPerceiver:
                 break
             self._answered()
             return found
-        if not partial:
+        if effort != "draft":
             self.let_go += 1
         return NOTHING
 

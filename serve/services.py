@@ -104,8 +104,10 @@ class InProcessMemory:
     async def search(self, query: Query) -> list[Hit]:
         return list(await self._call("search", query))
 
-    async def neighbours(self, observation: Observation, seconds: float) -> list[Observation]:
-        return list(await self._call("neighbours", observation, seconds))
+    async def neighbours(
+        self, observations: Sequence[Observation], seconds: float
+    ) -> list[list[Observation]]:
+        return list(await self._call("neighbours", observations, seconds))
 
     async def streams(self) -> list[Stream]:
         return list(await self._call("streams"))
@@ -178,8 +180,8 @@ class RemotePerceiver:
     def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._handle = handle
 
-    async def recognize(self, audio: Any, partial: bool = False) -> Any:
-        return await _answered("Perception", self._handle.recognize.remote((audio, partial)))
+    async def recognize(self, audio: Any, effort: Any = "full") -> Any:
+        return await _answered("Perception", self._handle.recognize.remote((audio, effort)))
 
     async def listen(self, audio: Any) -> Any:
         return await _answered("Perception", self._handle.listen.remote(audio))
