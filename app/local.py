@@ -19,7 +19,7 @@ from serve.settings import Settings
 class NoPerception:
     """Says where recordings go: replaying is the deployments' work."""
 
-    async def recognize(self, audio: Any, partial: bool = False) -> Never:
+    async def recognize(self, audio: Any, effort: Any = "full") -> Never:
         raise Unavailable("no perception without a server: use `lookback replay`")
 
     listen = look = recognize

@@ -76,6 +76,7 @@ def main(arguments: list[str]) -> None:
         for recording in given.recordings:
             figures = asyncio.run(measure(url, recording, given.asked, given.minutes * 60))
             rows.append(row(recording.stem, figures))
+            print(json.dumps(rows[-1]), file=sys.stderr)
     if not given.no_control:
         from bench.straight import measure_straight
 
@@ -218,7 +219,9 @@ def _show_stages(call: Caller, ended: float) -> None:
                 if name == "partial"
                 else stages.get(name, round(at - ended, 2))
             )
-    print(f"  after the end of speech: {stages}", file=sys.stderr)
+    answers = [body for at, body in call.of("answer") if ended < at < ended + ANSWER_LIMIT]
+    timings = answers[0]["timings"] if answers else {}
+    print(f"  after the end of speech: {stages} {timings}", file=sys.stderr)
 
 
 async def _ask(

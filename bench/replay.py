@@ -20,6 +20,7 @@ from typing import Any
 from bench.table import report
 from perception.perceiver import LocalPerceiver
 from perception.pipeline import Progress, StreamPipeline
+from perception.recognizer import Effort
 from perception.records import Audio, Image, Stream
 from perception.sources import RecordingSource
 
@@ -40,8 +41,8 @@ class Timed:
             self.calls[stage] += 1
             self.seconds[stage] += time.perf_counter() - began
 
-    async def recognize(self, audio: Audio, partial: bool = False) -> Any:
-        return await self._time("speech recognition", lambda: self._inner.recognize(audio, partial))
+    async def recognize(self, audio: Audio, effort: Effort = "full") -> Any:
+        return await self._time("speech recognition", lambda: self._inner.recognize(audio, effort))
 
     async def listen(self, audio: Audio) -> Any:
         return await self._time("sound classes", lambda: self._inner.listen(audio))

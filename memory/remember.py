@@ -69,7 +69,7 @@ class Remembering:
         self._vectorizer = Vectorizer(embedder)
         self._seal = seal
         self._forgets = 0
-        self._streams: dict[str, Stream] = {}
+        self.streams: dict[str, Stream] = {}  # by id, as committed
         self._beginnings: dict[str, datetime] = {}
         self._load_streams()
 
@@ -80,7 +80,7 @@ class Remembering:
         _check(stream, moments)
         self._check_keyframes(moments, keyframes)
         forgets = self._forgets
-        known = self._streams.get(stream.id)
+        known = self.streams.get(stream.id)
         beginning = self._beginnings.setdefault(stream.id, stream.wall_start)
         observations: dict[str, tuple[Observation, Row]] = {}
         for moment in moments:
@@ -124,7 +124,7 @@ class Remembering:
             _merge(self.tables.streams, pa.Table.from_pylist(streams_rows, STREAMS))
         if rows or moments or streams:
             self._seal()
-            self._streams.update(streams)
+            self.streams.update(streams)
             self.commits += 1
         self.unsettled = not settled
         self.remove_unreferenced(replaced)
@@ -153,8 +153,8 @@ class Remembering:
             check_digest(digest, content)
 
     def _load_streams(self) -> None:
-        self._streams = {row["id"]: stream_of(row) for row in select(self.tables.streams, None)}
-        self._beginnings = {id: stream.wall_start for id, stream in self._streams.items()}
+        self.streams = {row["id"]: stream_of(row) for row in select(self.tables.streams, None)}
+        self._beginnings = {id: stream.wall_start for id, stream in self.streams.items()}
 
     def _write_keyframes(self, batches: list[Batch]) -> None:
         for batch in batches:
@@ -166,7 +166,7 @@ class Remembering:
         rows: dict[str, Row] = {}
         perhaps: list[str] = []
         for batch in batches:
-            known = self._streams.get(batch.stream.id)
+            known = self.streams.get(batch.stream.id)
             for moment in batch.moments:
                 row = moment_row(moment)
                 if known and moment.start <= known.seconds and row["id"] not in rows:
@@ -185,7 +185,7 @@ class Remembering:
         changed: dict[str, Stream] = {}
         for batch in batches:
             given = batch.stream
-            known = changed.get(given.id) or self._streams.get(given.id)
+            known = changed.get(given.id) or self.streams.get(given.id)
             ends = [o.end for m in batch.moments for o in m.observations]
             seconds = max([given.seconds, *(m.end for m in batch.moments), *ends])
             beginning = self._beginnings.setdefault(given.id, given.wall_start)

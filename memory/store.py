@@ -43,7 +43,6 @@ from memory.tables import (
     open_tables,
     quote,
     select,
-    stream_of,
 )
 from memory.writer import GroupWriter
 from perception.records import Moment, Observation, Stream
@@ -160,8 +159,9 @@ class Store:
 
     def streams(self) -> list[Stream]:
         """Oldest first."""
-        rows = self._select("streams", None)
-        return sorted(map(stream_of, rows), key=lambda stream: (stream.wall_start, stream.id))
+        self._check_open()
+        known = dict(self._remembering.streams).values()
+        return sorted(known, key=lambda stream: (stream.wall_start, stream.id))
 
     def timeline(
         self, stream_id: str, start: float | None = None, end: float | None = None
@@ -186,15 +186,20 @@ class Store:
             raise KeyframeNotFound(f"the moment {moment_id[:200]!r} has no keyframe")
         return self.media.read(digest)
 
-    def neighbours(self, observation: Observation, seconds: float) -> list[Observation]:
-        """What its stream holds from `seconds` before it to `seconds` after it, in order of time,
-        itself not included."""
-        where = _overlapping(
-            observation.stream_id, observation.start - seconds, observation.end + seconds
-        )
-        rows = self._select("observations", where, OBSERVATION_COLUMNS)
-        rows = [row for row in rows if row["id"] != observation.id]
-        return [observation_of(row) for row in sorted(rows, key=_in_time)]
+    def neighbours(
+        self, observations: Sequence[Observation], seconds: float
+    ) -> list[list[Observation]]:
+        """For each, what its stream holds from `seconds` before it to `seconds` after it, in order
+        of time, itself not included."""
+        if not observations:
+            return []
+        spans = [
+            _overlapping(o.stream_id, o.start - seconds, o.end + seconds) for o in observations
+        ]
+        where = " OR ".join(f"({span})" for span in dict.fromkeys(spans))
+        rows = sorted(self._select("observations", where, OBSERVATION_COLUMNS), key=_in_time)
+        found = [observation_of(row) for row in rows]
+        return [[other for other in found if _near(one, other, seconds)] for one in observations]
 
     def snapshot(self, stream_id: str | None = None) -> Snapshot:
         """The present version. Raises `StreamNotFound`."""
@@ -244,10 +249,11 @@ class Store:
         return _settled(lambda: select(getattr(self.tables, table), where, columns))
 
     def _stream(self, stream_id: str) -> Stream:
-        rows = self._select("streams", f"id = {quote(stream_id)}")
-        if not rows:
+        self._check_open()
+        known = self._remembering.streams.get(stream_id)
+        if known is None:
             raise StreamNotFound(f"no stream {stream_id[:200]!r} is remembered")
-        return stream_of(rows[0])
+        return known
 
     def _moment_row(self, moment_id: str) -> Row:
         rows = self._select("moments", f"id = {quote(moment_id)}")
@@ -291,6 +297,11 @@ def _overlapping(stream_id: str, start: float | None, end: float | None) -> str:
     if end is not None:
         clauses.append(f"start <= {float(end)!r}")
     return " AND ".join(clauses)
+
+
+def _near(one: Observation, other: Observation, seconds: float) -> bool:
+    apart = max(one.start - other.end, other.start - one.end)
+    return one.stream_id == other.stream_id and one.id != other.id and apart <= seconds
 
 
 def _in_time(row: Row) -> tuple[float, str, str]:

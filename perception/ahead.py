@@ -98,14 +98,14 @@ class SpeechAhead:
 
     async def _recognize_quickly(self, audio: Audio) -> Transcript:
         if len(audio) <= LONGEST_QUICK * SAMPLE_RATE:
-            quick = await self._perceiver.recognize(audio, partial=True)
+            quick = await self._perceiver.recognize(audio, "draft")
             if quick.text and quick.confidence >= SURE:
                 return quick
-        return await self._perceiver.recognize(audio)
+        return await self._perceiver.recognize(audio, "live")
 
     async def _recognize_part(self, audio: Audio, start: float) -> None:
         if len(audio) >= 0.4 * SAMPLE_RATE:
-            transcript = await self._perceiver.recognize(audio, partial=True)
+            transcript = await self._perceiver.recognize(audio, "draft")
             if transcript.text and start == self._start:
                 self._tell_partial(Partial(transcript.text, start))
 

@@ -17,7 +17,13 @@ import numpy as np
 
 from perception.faces import FaceCounter, NoFaces, face_counter
 from perception.reader import FixedReader, PaddleReader, Reader, TextLine
-from perception.recognizer import Recognizer, ScriptedRecognizer, Transcript, WhisperRecognizer
+from perception.recognizer import (
+    Effort,
+    Recognizer,
+    ScriptedRecognizer,
+    Transcript,
+    WhisperRecognizer,
+)
 from perception.records import SAMPLE_RATE, Audio, Image, Tag
 from perception.sounds import Listener, OmniListener, SilentListener, SoundSpan
 from perception.tagger import BrightnessTagger, EfficientNetTagger, Tagger
@@ -44,8 +50,8 @@ class Look:
 class Perceiver(Protocol):
     """Stateless; calls may run at once and finish in any order."""
 
-    async def recognize(self, audio: Audio, partial: bool = False) -> Transcript:
-        """One utterance of at most 30 s. `partial`: sooner and less exact, while someone speaks."""
+    async def recognize(self, audio: Audio, effort: Effort = "full") -> Transcript:
+        """One utterance of at most 30 s. With less effort sooner, and less exact."""
         ...
 
     async def listen(self, audio: Audio) -> tuple[SoundSpan, ...]:
@@ -107,11 +113,11 @@ class LocalPerceiver:
         )
 
     def recognize_batch(
-        self, utterances: Sequence[Audio], partial: bool = False
+        self, utterances: Sequence[Audio], effort: Effort = "full"
     ) -> list[Transcript]:
         """What was said in each utterance; blocks."""
-        with self.timed("recognise_partial" if partial else "recognise"):
-            return self._recognizer.recognize(utterances, partial)
+        with self.timed(f"recognise_{effort}"):
+            return self._recognizer.recognize(utterances, effort)
 
     def listen_batch(self, windows: Sequence[Audio]) -> list[tuple[SoundSpan, ...]]:
         """The spans heard in each window; blocks."""
@@ -135,9 +141,9 @@ class LocalPerceiver:
         with self.timed("read"):
             return self._reader.read(images)
 
-    async def recognize(self, audio: Audio, partial: bool = False) -> Transcript:
+    async def recognize(self, audio: Audio, effort: Effort = "full") -> Transcript:
         """What was said in one utterance."""
-        return (await self._run(lambda: self.recognize_batch([audio], partial)))[0]
+        return (await self._run(lambda: self.recognize_batch([audio], effort)))[0]
 
     async def listen(self, audio: Audio) -> tuple[SoundSpan, ...]:
         """The spans heard in one window."""

@@ -11,7 +11,7 @@ import threading
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -23,11 +23,15 @@ LONGEST = 30.0  # seconds, the model's window
 FRAMES_PER_SECOND = 100  # of its log-mel features
 # Whisper was trained on windows padded to 30 s, and its encoder costs the same for a word as for
 # 30 s. Padded by 10 s it is three times cheaper, and where its confidence stays below `SURE` the
-# full window is tried as well. Padded by less it repeats itself: good enough for partials.
+# full window is tried as well. Padded by less it repeats itself: good enough for drafts.
 PAD = 10.0
-PARTIAL_PAD = 4.0
-SURE = 0.85
+DRAFT_PAD = 4.0
+# Somebody who waits for an answer waits for the full window only where it is badly needed.
+SURE = {"full": 0.85, "live": 0.6}
 LONGEST_TEXT = 224  # tokens, half the decoder's context
+
+# Of a sentence still being said, of one just said to an agent, of a recording.
+Effort = Literal["draft", "live", "full"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +81,9 @@ class _Decoded:
 
 
 class Recognizer(Protocol):
-    """Blocking. `partial` trades some accuracy for an answer several times sooner."""
+    """Blocking. Less `effort` trades some accuracy for a transcript several times sooner."""
 
-    def recognize(self, utterances: Sequence[Audio], partial: bool = False) -> list[Transcript]:
+    def recognize(self, utterances: Sequence[Audio], effort: Effort = "full") -> list[Transcript]:
         """What was said in each utterance."""
         ...
 
@@ -129,7 +133,7 @@ class WhisperRecognizer:
         self._tokenizers: dict[str, Any] = {}
         self._lock = threading.Lock()
 
-    def recognize(self, utterances: Sequence[Audio], partial: bool = False) -> list[Transcript]:
+    def recognize(self, utterances: Sequence[Audio], effort: Effort = "full") -> list[Transcript]:
         """Each utterance's transcript, gated.
 
         Raises:
@@ -138,22 +142,24 @@ class WhisperRecognizer:
         for audio in utterances:
             if len(audio) > (LONGEST + 0.5) * SAMPLE_RATE:
                 raise AudioTooLong(len(audio) / SAMPLE_RATE, LONGEST)
-        return [self._one(audio, partial) for audio in utterances]
+        return [self._one(audio, effort) for audio in utterances]
 
-    def _one(self, audio: Audio, partial: bool) -> Transcript:
+    def _one(self, audio: Audio, effort: Effort) -> Transcript:
         seconds = len(audio) / SAMPLE_RATE
         if seconds < 0.1 or not np.any(audio):
             return NOTHING
         features = self._model.feature_extractor(audio)
-        heard = self._decode(features, PARTIAL_PAD if partial else PAD, partial)
-        if not partial and np.exp(heard.score) < SURE:
-            heard = max(heard, self._decode(features, LONGEST, partial), key=lambda h: h.score)
+        draft = effort == "draft"
+        heard = self._decode(features, DRAFT_PAD if draft else PAD, 1 if draft else self._beam_size)
+        if not draft and np.exp(heard.score) < SURE[effort]:
+            other = self._decode(features, LONGEST, self._beam_size)
+            heard = max(heard, other, key=lambda h: h.score)
         if not believable(heard.text, heard.score, heard.no_speech, self._gates):
             return replace(NOTHING, language=heard.language)
         whole = ((0.0, seconds, heard.text),)
         return Transcript(heard.text, heard.language, float(np.exp(heard.score)), whole)
 
-    def _decode(self, features: Any, pad: float, partial: bool) -> _Decoded:
+    def _decode(self, features: Any, pad: float, beam_size: int) -> _Decoded:
         """What the model makes of log-mel features (mels x frames) padded by `pad` seconds."""
         frames = min(features.shape[1], int(LONGEST * FRAMES_PER_SECOND))
         wanted = min(int(LONGEST * FRAMES_PER_SECOND), frames + int(pad * FRAMES_PER_SECOND))
@@ -169,7 +175,7 @@ class WhisperRecognizer:
         result = self._model.model.generate(
             encoded,
             [prompt],
-            beam_size=1 if partial else self._beam_size,
+            beam_size=beam_size,
             return_scores=True,
             return_no_speech_prob=True,
             suppress_blank=True,
@@ -246,7 +252,7 @@ class ScriptedRecognizer:
     def __init__(self, script: dict[int, str] | None = None) -> None:
         self._script = script or {}
 
-    def recognize(self, utterances: Sequence[Audio], partial: bool = False) -> list[Transcript]:
+    def recognize(self, utterances: Sequence[Audio], effort: Effort = "full") -> list[Transcript]:
         """What was said in each utterance."""
         return [self._one(audio) for audio in utterances]
 

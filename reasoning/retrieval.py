@@ -93,10 +93,15 @@ class Retriever:
         sources = await self._search(text, when, scope, _EVIDENCE, _LIMIT)
         found = [p for s in sources for p in passages(s, ())]
         accepted = matcher.accepted(found)
-        for source in sources[:_NEIGHBOURED]:
+        alone = [
+            source
+            for source in sources[:_NEIGHBOURED]
+            if not any(source in p.sources for p in accepted)
+        ]
+        nearby = await self._memory.neighbours([s.observation for s in alone], _AROUND)
+        for source, near in zip(alone, nearby, strict=True):
             if any(source in p.sources for p in accepted):
                 continue
-            near = await self._memory.neighbours(source.observation, _AROUND)
             around = [
                 Source(o, source.wall_start)
                 for o in sorted(near, key=lambda o: o.start)

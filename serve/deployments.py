@@ -19,7 +19,7 @@ from ray import serve
 
 from memory.errors import StoreLocked
 from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Stats
-from perception.recognizer import Transcript
+from perception.recognizer import Effort, Transcript
 from perception.records import Audio, Image, Moment, Observation, Stream
 from reasoning.records import Answer, Question, Replace, Token
 from reasoning.speaker import Speaker, Speech
@@ -40,6 +40,9 @@ log = logging.getLogger("lookback.serve")
 
 # How long a batch waits for company: frames of two streams share one call, a lone one pays 4 ms.
 BATCH_WAIT = 0.004
+
+# Rank of a recognition: what was just said to an agent, what is being said, a recording.
+URGENCY: dict[Effort, int] = {"live": 0, "draft": 1, "full": 2}
 
 # The language model yields to perception when both want the cores; it is not starved: at nice 15
 # its prompt took five times as long for nothing.
@@ -63,12 +66,12 @@ class PerceptionDeployment:
         self._work = Work()
         keep_trimmed()
 
-    async def recognize(self, audio: Audio, partial: bool) -> Transcript:
+    async def recognize(self, audio: Audio, effort: Effort) -> Transcript:
         """One utterance a call: the recogniser takes those of a batch one after the other, so each
-        would wait for all. What was said goes before what is still being said."""
-        async with self._recognising.taken(urgent=not partial):
+        would wait for all. Those that somebody waits for an answer to go first."""
+        async with self._recognising.taken(URGENCY[effort]):
             with self._work.call():
-                found = await asyncio.to_thread(self._perceiver.recognize_batch, [audio], partial)
+                found = await asyncio.to_thread(self._perceiver.recognize_batch, [audio], effort)
                 return found[0]
 
     @serve.batch(max_batch_size=8, batch_wait_timeout_s=BATCH_WAIT, max_concurrent_batches=2)
@@ -118,8 +121,10 @@ class MemoryDeployment:
         with metrics.work("search"):
             return await self._memory.search(query)
 
-    async def neighbours(self, observation: Observation, seconds: float) -> list[Observation]:
-        return await self._memory.neighbours(observation, seconds)
+    async def neighbours(
+        self, observations: Sequence[Observation], seconds: float
+    ) -> list[list[Observation]]:
+        return await self._memory.neighbours(observations, seconds)
 
     async def streams(self) -> list[Stream]:
         return await self._memory.streams()

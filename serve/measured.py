@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from memory.embedder import Embedder, Vectors
 from perception.perceiver import Look, Perceiver
-from perception.recognizer import Transcript
+from perception.recognizer import Effort, Transcript
 from perception.records import Audio, Image
 from perception.sounds import SoundSpan
 from reasoning.records import Answer, Question, Replace, Token
@@ -34,9 +34,9 @@ class MeasuredPerceiver:
     def __init__(self, inner: Perceiver) -> None:
         self._inner = inner
 
-    async def recognize(self, audio: Audio, partial: bool = False) -> Transcript:
-        with metrics.stage("recognise_partial" if partial else "recognise"):
-            return await self._inner.recognize(audio, partial)
+    async def recognize(self, audio: Audio, effort: Effort = "full") -> Transcript:
+        with metrics.stage(f"recognise_{effort}"):
+            return await self._inner.recognize(audio, effort)
 
     async def listen(self, audio: Audio) -> tuple[SoundSpan, ...]:
         with metrics.stage("listen"):

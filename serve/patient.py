@@ -14,7 +14,7 @@ from typing import TypeVar
 from memory.errors import StoreFull, StoreReadOnly, WriteFailed
 from perception.errors import PerceptionError
 from perception.perceiver import Look, Perceiver
-from perception.recognizer import NOTHING, Transcript
+from perception.recognizer import NOTHING, Effort, Transcript
 from perception.records import Audio, Image
 from perception.sounds import SoundSpan
 from serve import metrics
@@ -46,8 +46,8 @@ class WaitingPerceiver:
     def __init__(self, inner: Perceiver) -> None:
         self._inner = inner
 
-    async def recognize(self, audio: Audio, partial: bool = False) -> Transcript:
-        return await patiently(lambda: self._inner.recognize(audio, partial))
+    async def recognize(self, audio: Audio, effort: Effort = "full") -> Transcript:
+        return await patiently(lambda: self._inner.recognize(audio, effort))
 
     async def listen(self, audio: Audio) -> tuple[SoundSpan, ...]:
         return await patiently(lambda: self._inner.listen(audio))
@@ -64,10 +64,10 @@ class PatientPerceiver:
         self._say = say
         self._out = False
 
-    async def recognize(self, audio: Audio, partial: bool = False) -> Transcript:
-        for _ in range(1 if partial else TRIES):
+    async def recognize(self, audio: Audio, effort: Effort = "full") -> Transcript:
+        for _ in range(1 if effort == "draft" else TRIES):
             try:
-                found = await self._inner.recognize(audio, partial)
+                found = await self._inner.recognize(audio, effort)
             except (Busy, Unavailable) as error:
                 self._failed(error)
                 await asyncio.sleep(AGAIN)
@@ -77,7 +77,7 @@ class PatientPerceiver:
                 break
             self._answered()
             return found
-        if not partial:
+        if effort != "draft":
             metrics.LET_GO.labels("utterance").inc()
         return NOTHING
 

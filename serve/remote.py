@@ -94,8 +94,8 @@ class RemotePerceiver:
     def __init__(self, part: Part) -> None:
         self._part = part
 
-    async def recognize(self, audio: Any, partial: bool = False) -> Any:
-        return await self._part.call("recognize", audio, partial)
+    async def recognize(self, audio: Any, effort: Any = "full") -> Any:
+        return await self._part.call("recognize", audio, effort)
 
     async def listen(self, audio: Any) -> Any:
         return await self._part.call("listen", audio)

@@ -108,8 +108,10 @@ class InProcessMemory:
     async def search(self, query: Query) -> list[Hit]:
         return list(await self._call("search", query))
 
-    async def neighbours(self, observation: Observation, seconds: float) -> list[Observation]:
-        return list(await self._call("neighbours", observation, seconds))
+    async def neighbours(
+        self, observations: Sequence[Observation], seconds: float
+    ) -> list[list[Observation]]:
+        return list(await self._call("neighbours", observations, seconds))
 
     async def streams(self) -> list[Stream]:
         return list(await self._call("streams"))

@@ -48,9 +48,9 @@ class Settings(BaseSettings):
         description="Perception calls at work at once, a core each.",
     )
     answer_threads: int = Field(
-        default_factory=lambda: max(1, (os.cpu_count() or 2) // 2),
+        default_factory=lambda: min(4, os.cpu_count() or 2),
         ge=1,
-        description="Threads of the language model; more than free cores makes it slower.",
+        description="Threads of the language model for a question; half of them for the answer.",
     )
     max_json_mb: float = Field(32, gt=0, description="Largest JSON body, in MB.")
     max_upload_gb: float = Field(16, gt=0, description="Largest recording uploaded, in GB.")

@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import heapq
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 
 
 class Slots:
-    """`count` blocks at once; who waits is let in in the order of coming, the urgent before all
-    others. For one event loop."""
+    """`room` blocks at once; who waits is let in by rank, the lowest first, and within a rank in the
+    order of coming. For one event loop."""
 
-    def __init__(self, count: int) -> None:
-        self._free = count
-        self._urgent: deque[asyncio.Future[None]] = deque()
-        self._others: deque[asyncio.Future[None]] = deque()
+    def __init__(self, room: int) -> None:
+        self._free = room
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._came = count()
 
     @asynccontextmanager
-    async def taken(self, *, urgent: bool) -> AsyncIterator[None]:
+    async def taken(self, rank: int) -> AsyncIterator[None]:
         """Waits for room, and holds it for the block."""
         if self._free:
             self._free -= 1
         else:
-            await self._handed_over(self._urgent if urgent else self._others)
+            await self._handed_over(rank)
         try:
             yield
         finally:
             self._release()
 
-    async def _handed_over(self, queue: deque[asyncio.Future[None]]) -> None:
+    async def _handed_over(self, rank: int) -> None:
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue.append(mine)
+        heapq.heappush(self._waiting, (rank, next(self._came), mine))
         try:
             await mine
         except asyncio.CancelledError:
@@ -40,10 +41,9 @@ class Slots:
             raise
 
     def _release(self) -> None:
-        for queue in (self._urgent, self._others):
-            while queue:
-                waiting = queue.popleft()
-                if not waiting.done():
-                    waiting.set_result(None)
-                    return
+        while self._waiting:
+            _, _, waiting = heapq.heappop(self._waiting)
+            if not waiting.done():
+                waiting.set_result(None)
+                return
         self._free += 1

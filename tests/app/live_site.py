@@ -23,7 +23,7 @@ from perception import pipeline
 from perception.faces import NoFaces
 from perception.perceiver import LocalPerceiver
 from perception.reader import FixedReader
-from perception.recognizer import NOTHING, Transcript
+from perception.recognizer import NOTHING, Effort, Transcript
 from perception.records import Audio
 from perception.sounds import SilentListener
 from perception.tagger import BrightnessTagger
@@ -44,7 +44,7 @@ class ToneRecognizer:
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = texts
 
-    def recognize(self, utterances: Sequence[Audio], partial: bool = False) -> list[Transcript]:
+    def recognize(self, utterances: Sequence[Audio], effort: Effort = "full") -> list[Transcript]:
         return [self._one(audio) for audio in utterances]
 
     def _one(self, audio: Audio) -> Transcript:

@@ -60,7 +60,7 @@ def test_a_stream_may_have_any_name(store: Store, name: str) -> None:
     store.remember(stream(name), [moment(0, name)], {})
     assert store.timeline(name) == [moment(0, name)]
     assert store.snapshot(name).stream_time == 5.0
-    assert len(store.neighbours(moment(0, name).observations[1], 10.0)) == 2
+    assert len(store.neighbours([moment(0, name).observations[1]], 10.0)[0]) == 2
 
 
 def test_remembering_again_changes_and_embeds_nothing(store: Store, embedder: HashEmbedder) -> None:
@@ -102,7 +102,7 @@ def test_neighbours_are_near_in_time_and_of_the_same_stream(store: Store) -> Non
     store.remember(stream(), [moment(n) for n in range(3)], {})
     store.remember(stream("lab"), [moment(0, "lab")], {})
     middle = moment(1).observations[1]
-    assert [o.start for o in store.neighbours(middle, 1.5)] == [5.0, 7.0]
+    assert [[o.start for o in near] for near in store.neighbours([middle], 1.5)] == [[5.0, 7.0]]
 
 
 def test_a_restart_loses_nothing(tmp_path: Path) -> None:

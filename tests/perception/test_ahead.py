@@ -20,7 +20,7 @@ from perception.pipeline import (
     VoiceStarted,
 )
 from perception.reader import FixedReader
-from perception.recognizer import Transcript
+from perception.recognizer import Effort, Transcript
 from perception.records import SAMPLE_RATE, Audio, Observation, Stream
 from perception.sounds import SilentListener
 from perception.sources import AudioChunk
@@ -49,10 +49,10 @@ class Counting:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.calls: list[tuple[float, bool]] = []
+        self.calls: list[tuple[float, Effort]] = []
 
-    def recognize(self, utterances: Sequence[Audio], partial: bool = False) -> list[Transcript]:
-        self.calls += [(len(audio) / SAMPLE_RATE, partial) for audio in utterances]
+    def recognize(self, utterances: Sequence[Audio], effort: Effort = "full") -> list[Transcript]:
+        self.calls += [(len(audio) / SAMPLE_RATE, effort) for audio in utterances]
         return [Transcript(self.text, "en", 0.9)] * len(utterances)
 
 
@@ -112,7 +112,7 @@ async def test_what_is_being_said_is_recognised_while_it_is_said() -> None:
     events, recognizer = await heard(sound((0.3, False), (2.0, True), (1.0, False)), "So far")
     kinds = [type(event) for event in events]
     assert kinds.index(VoiceStarted) < kinds.index(Partial) < kinds.index(Heard)
-    assert any(partial for _, partial in recognizer.calls)
+    assert any(effort == "draft" for _, effort in recognizer.calls)
 
 
 async def test_the_transcript_of_a_pause_that_ends_it_is_not_made_twice() -> None:

@@ -68,7 +68,7 @@ async def test_a_partial_transcript_has_the_words_too(
     perceiver: LocalPerceiver, speak: Speak
 ) -> None:
     audio = np.concatenate([silence(0.5), speak("The ferry leaves from the second pier.")])
-    heard = await perceiver.recognize(audio, partial=True)
+    heard = await perceiver.recognize(audio, "draft")
     assert {"ferry", "second", "pier"} <= set(words(heard.text))
 
 

@@ -18,7 +18,7 @@ from perception.pipeline import (
     StreamPipeline,
     VoiceStarted,
 )
-from perception.recognizer import Transcript
+from perception.recognizer import Effort, Transcript
 from perception.sounds import SoundSpan
 from perception.sources import AudioChunk, Frame
 from perception.vad import LoudnessDetector
@@ -43,9 +43,9 @@ class Unhurried:
             await asyncio.sleep(0)
         self.at_work -= 1
 
-    async def recognize(self, audio: Audio, partial: bool = False) -> Transcript:
+    async def recognize(self, audio: Audio, effort: Effort = "full") -> Transcript:
         await self._linger()
-        return self._inner.recognize_batch([audio], partial)[0]
+        return self._inner.recognize_batch([audio], effort)[0]
 
     async def listen(self, audio: Audio) -> tuple[SoundSpan, ...]:
         await self._linger()

@@ -61,14 +61,19 @@ class HandMadeMemory:
             )
         return sorted(hits, key=lambda h: -h.score)[: query.limit]
 
-    async def neighbours(self, observation: Observation, seconds: float) -> list[Observation]:
+    async def neighbours(
+        self, observations: Sequence[Observation], seconds: float
+    ) -> list[list[Observation]]:
         return [
-            o
-            for o in self.observations
-            if o.stream_id == observation.stream_id
-            and o != observation
-            and o.end >= observation.start - seconds
-            and o.start <= observation.end + seconds
+            [
+                o
+                for o in self.observations
+                if o.stream_id == one.stream_id
+                and o != one
+                and o.end >= one.start - seconds
+                and o.start <= one.end + seconds
+            ]
+            for one in observations
         ]
 
     async def streams(self) -> list[Stream]:

@@ -102,7 +102,7 @@ async def test_stages_of_perception_and_embedding_are_told_by_name(tmp_path: Pat
     app = build_app(services(perception=perceiver), Settings(store=tmp_path))
     async with client_of(app) as client:
         told = samples((await client.get("/metrics")).text)
-    for stage in ("tag", "faces", "read", "recognise", "listen", "embed"):
+    for stage in ("tag", "faces", "read", "recognise_full", "listen", "embed"):
         assert told["lookback_work_seconds_count", stage] >= 1
     perceiver.close()
 
@@ -124,10 +124,12 @@ async def test_a_caller_waits_are_counted_at_the_gateway(tmp_path: Path) -> None
 
     build_app(app_services, Settings(store=tmp_path), extend)
     before = samples(metrics.exposition([]).decode()).get(
-        ("lookback_stage_seconds_count", "recognise"), 0
+        ("lookback_stage_seconds_count", "recognise_full"), 0
     )
     await kept["hub"].services.perception.recognize(np.zeros(1600, np.float32))
-    after = samples(metrics.exposition([]).decode())["lookback_stage_seconds_count", "recognise"]
+    after = samples(metrics.exposition([]).decode())[
+        "lookback_stage_seconds_count", "recognise_full"
+    ]
     assert after == before + 1
 
 
