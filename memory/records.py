@@ -25,6 +25,7 @@ class Query:
     end: float | None = None  # observations that start at or before this
     kinds: tuple[Kind, ...] = ()
     roles: tuple[str, ...] = ()  # empty: every role
+    stream_ids: tuple[str, ...] = ()  # any of these; empty: every stream
     before: float | None = None  # the stream as it stood at this stream time: what ended by then
 
 

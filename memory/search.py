@@ -114,6 +114,8 @@ class Searcher:
         keep = column("live").copy()
         if query.stream_id is not None:
             keep &= column("stream") == index.streams.get(query.stream_id)
+        if query.stream_ids:
+            keep &= np.isin(column("stream"), [index.streams.get(one) for one in query.stream_ids])
         if query.kinds:
             keep &= np.isin(column("kind"), [index.kinds.get(kind) for kind in query.kinds])
         if query.roles:

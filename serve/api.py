@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from memory.records import Hit
-from perception.records import Moment, Observation, Stream
+from perception.records import Kind, Moment, Observation, Role, Stream
 from reasoning.records import keyframe_url
 
 # A year of stream time. Beyond it a number is a mistake, usually a Unix time or milliseconds.
@@ -127,19 +127,30 @@ class Observations(Body):
 
 
 class Searched(Body):
-    """A search; `start` and `end` are seconds on the stream."""
+    """A search; `start` and `end` are seconds on the stream. Of `stream_ids`, `kinds` and `roles` any
+    may match; an empty list filters nothing."""
 
     model_config = ConfigDict(
         extra="forbid",
         strict=True,
         json_schema_extra={
-            "examples": [{"query": "projector remote", "stream_id": "meeting-12", "limit": 5}]
+            "examples": [
+                {
+                    "query": "projector remote",
+                    "stream_id": "meeting-12",
+                    "kinds": ["speech"],
+                    "limit": 5,
+                }
+            ]
         },
     )
 
     query: Annotated[str, StringConstraints(max_length=100_000), AfterValidator(_utf8)]
     limit: Annotated[int, Field(ge=1, le=100)] = 10
     stream_id: StreamId | None = None
+    stream_ids: Annotated[list[StreamId], Field(max_length=10_000)] = []
+    kinds: list[Kind] = []
+    roles: list[Role] = []
     start: Seconds | None = None
     end: Seconds | None = None
 

@@ -48,7 +48,9 @@ def router(hub: Hub) -> APIRouter:
 
     @routes.post("/search", summary="Search the memory")
     async def search(searched: api.Searched) -> dict[str, Any]:
-        """Observations, best first. An empty query gives the latest."""
+        """Observations, best first. An empty query gives the latest. A `stream_id` that is not
+        remembered is 404; among `stream_ids` it finds nothing.
+        """
         since = time.perf_counter()
         if searched.stream_id is not None:
             await hub.stream(searched.stream_id)
@@ -56,6 +58,9 @@ def router(hub: Hub) -> APIRouter:
             text=searched.query.strip(),
             limit=searched.limit,
             stream_id=searched.stream_id,
+            stream_ids=tuple(searched.stream_ids),
+            kinds=tuple(searched.kinds),
+            roles=tuple(searched.roles),
             start=searched.start,
             end=searched.end,
         )

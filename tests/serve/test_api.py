@@ -310,6 +310,34 @@ async def test_the_same_stream_cannot_begin_at_another_time(api: httpx.AsyncClie
     assert same.status_code == 200
 
 
+async def test_a_search_keeps_to_the_kinds_roles_and_streams_it_names(
+    api: httpx.AsyncClient,
+) -> None:
+    def seen(kind: str, text: str) -> dict[str, Any]:
+        return {"kind": kind, "start": 1.0, "end": 2.0, "text": text}
+
+    for stream in ("porch", "cellar", "attic"):
+        both = [seen("speech", f"The ladder is in the {stream}."), seen("screen_text", "LADDER")]
+        body = {"stream_id": stream, "observations": both}
+        assert (await api.post("/v1/observations", json=body)).status_code == 200
+
+    async def found(**filters: Any) -> set[tuple[str, str]]:
+        reply = await api.post("/v1/search", json={"query": "ladder", **filters})
+        assert reply.status_code == 200, reply.text
+        return {(hit["stream_id"], hit["kind"]) for hit in reply.json()["results"]}
+
+    assert len(await found()) == len(await found(kinds=[], roles=[], stream_ids=[])) == 6
+    assert await found(kinds=["screen_text"], stream_id="porch") == {("porch", "screen_text")}
+    two = await found(stream_ids=["porch", "attic", "forgotten since"], kinds=["speech"])
+    assert two == {("porch", "speech"), ("attic", "speech")}
+    assert await found(stream_ids=["forgotten since"]) == set()
+    assert await found(roles=["answer"]) == set()
+    assert len(await found(roles=["statement", "answer"])) == 6
+    for name, value in (("kinds", "smell"), ("roles", "boss"), ("stream_ids", "..")):
+        wrong: dict[str, Any] = {"query": "ladder", name: [value]}
+        assert (await api.post("/v1/search", json=wrong)).status_code == 422
+
+
 async def test_a_search_that_cannot_be_is_refused(api: httpx.AsyncClient) -> None:
     reversed_times = {"query": "x", "start": 9.0, "end": 1.0}
     assert (await api.post("/v1/search", json=reversed_times)).status_code == 422

@@ -12,7 +12,6 @@ import { DayView } from "./day.js";
 
 const SHOWN = 20;
 const WIDEST = 12; // streams searched at once: a time of day is another second on each
-const PER_SEARCH = 60;
 
 export class MemoryTab {
   constructor() {
@@ -79,7 +78,7 @@ export class MemoryTab {
     try {
       const hits = await this.found();
       if (this.asked !== asked) return;
-      const kept = hits.filter((hit) => !this.kinds.size || this.kinds.has(hit.kind)).slice(0, SHOWN);
+      const kept = hits.slice(0, SHOWN);
       const text = this.query.value.trim();
       if (!kept.length) this.nothing(text);
       else this.draw(kept, text, performance.now() - began);
@@ -88,19 +87,21 @@ export class MemoryTab {
     }
   }
 
-  /** One search where that is enough; else one for each stream, best first among all. */
+  /** One search; with times of day, one for each stream, best first among all. */
   async found() {
     const query = this.query.value.trim();
-    const bounded = this.from.value || this.to.value;
+    const search = { query, limit: SHOWN, kinds: [...this.kinds] };
     this.unsearched = 0;
-    if (!this.stream.value && scope.everything && !bounded) {
-      return (await post("/v1/search", { query, limit: PER_SEARCH })).results;
+    if (!this.from.value && !this.to.value) {
+      if (this.stream.value) search.stream_id = this.stream.value;
+      else if (!scope.everything) search.stream_ids = this.streams.map((one) => one.stream_id);
+      return (await post("/v1/search", search)).results;
     }
     const chosen = this.streams.filter((one) => !this.stream.value || one.stream_id === this.stream.value);
     const searches = chosen.map((one) => ({ one, span: this.span(one) })).filter(({ span }) => span);
     this.unsearched = Math.max(0, searches.length - WIDEST);
     const found = await Promise.all(searches.slice(0, WIDEST).map(async ({ one, span }) =>
-      (await post("/v1/search", { query, limit: PER_SEARCH, stream_id: one.stream_id, ...span })).results));
+      (await post("/v1/search", { ...search, stream_id: one.stream_id, ...span })).results));
     const latest = (hit) => Date.parse(this.beginning(hit.stream_id)) + hit.start * 1000;
     return found.flat().sort(query ? (a, b) => b.score - a.score : (a, b) => latest(b) - latest(a));
   }
