@@ -15,7 +15,9 @@ from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
 from app.calls import Calls
 from app.errors import CallRefused
 from app.webrtc import ice_servers, link_headers
+from memory.errors import MemoryFailure
 from serve import api, failures
+from serve.errors import ServeError
 from serve.hub import Hub
 
 LONGEST_OFFER = 256_000  # bytes
@@ -33,100 +35,113 @@ Voice = Annotated[
 def install(app: FastAPI, hub: Hub) -> Calls:
     """Add WHIP to the application; the live sessions behind it."""
     calls = Calls(hub)
-    app.include_router(_router(calls, hub))
+    app.include_router(Endpoint(calls, hub).router())
     return calls
 
 
-def _router(calls: Calls, hub: Hub) -> APIRouter:
-    routes = APIRouter(tags=["live"])
-    servers = link_headers(ice_servers(hub.settings.ice_servers))
-    anywhere = hub.settings.token is not None
+class Endpoint:
+    """The WHIP endpoint and the resources of its sessions, in the words of the RFC."""
 
-    def allowed(request: Request) -> dict[str, str]:
-        """CORS. Without a token any page could record and ask: then only our own may."""
-        origin = request.headers.get("origin")
-        if origin is None or not anywhere:
-            return {}
-        return {
-            "Access-Control-Allow-Origin": origin,
-            "Access-Control-Expose-Headers": EXPOSED,
-            "Vary": "Origin",
-        }
+    def __init__(self, calls: Calls, hub: Hub) -> None:
+        self._calls = calls
+        self._voice = hub.settings.voice
+        self._links = link_headers(ice_servers(hub.settings.ice_servers))
+        self._anywhere = hub.settings.token is not None
 
-    def refused(request: Request, error: CallRefused) -> Response:
-        headers = allowed(request)
-        if error.http == 503:
-            headers["Retry-After"] = str(RETRY)
-        return failures.failure(error.http, error.code, str(error), headers)
+    def router(self) -> APIRouter:
+        routes = APIRouter(tags=["live"])
+        routes.add_api_route(
+            "/whip",
+            self.begin,
+            methods=["POST"],
+            status_code=201,
+            response_class=Response,
+            summary="Begin a live session (WHIP, RFC 9725)",
+            openapi_extra={
+                "requestBody": {"required": True, "content": {SDP: {"schema": {"type": "string"}}}}
+            },
+        )
+        session = "/whip/{stream_id}"
+        routes.add_api_route(
+            session,
+            self.end,
+            methods=["DELETE"],
+            response_class=Response,
+            summary="End a live session",
+        )
+        routes.add_api_route(session, self.patch, methods=["PATCH"], include_in_schema=False)
+        for path in ("/whip", session):
+            routes.add_api_route(path, self.options, methods=["OPTIONS"], include_in_schema=False)
+        return routes
 
-    @routes.post(
-        "/whip",
-        status_code=201,
-        response_class=Response,
-        summary="Begin a live session (WHIP, RFC 9725)",
-        openapi_extra={
-            "requestBody": {"required": True, "content": {SDP: {"schema": {"type": "string"}}}}
-        },
-    )
-    async def whip(
-        request: Request, stream_id: NewStreamId = None, voice: Voice = "on"
+    async def begin(
+        self, request: Request, stream_id: NewStreamId = None, voice: Voice = "on"
     ) -> Response:
         """An SDP offer in, the answer out. `Location` is what to DELETE in the end."""
+        cross = self._allowed(request)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != SDP:
             return failures.failure(
-                415, "unsupported_media_type", f"send the offer as {SDP}", allowed(request)
+                415, "unsupported_media_type", f"send the offer as {SDP}", cross
             )
         body = await request.body()
         if len(body) > LONGEST_OFFER:
             return failures.failure(
-                413, "too_large", f"an offer has at most {LONGEST_OFFER} bytes", allowed(request)
+                413, "too_large", f"an offer has at most {LONGEST_OFFER} bytes", cross
             )
+        offer = body.decode("utf-8", "replace")
         try:
-            call, answer = await calls.open(
-                stream_id,
-                body.decode("utf-8", "replace"),
-                voice=voice == "on" and hub.settings.voice,
+            call, answer = await self._calls.open(
+                stream_id, offer, voice=voice == "on" and self._voice
             )
         except CallRefused as error:
-            return refused(request, error)
-        response = Response(answer, 201, allowed(request), media_type=SDP)
+            again = {"Retry-After": str(RETRY)} if error.http == 503 else {}
+            return failures.failure(error.http, error.code, str(error), {**cross, **again})
+        except (ServeError, MemoryFailure) as error:
+            return failures.answer(error, cross)
+        response = Response(answer, 201, cross, media_type=SDP)
         response.headers["Location"] = f"/whip/{quote(call.stream.id, safe='')}"
         response.headers["ETag"] = f'"{call.resource}"'
-        for server in servers:
-            response.headers.append("Link", server)
+        for link in self._links:
+            response.headers.append("Link", link)
         return response
 
-    @routes.delete("/whip/{stream_id}", summary="End a live session", response_class=Response)
-    async def end(request: Request, stream_id: StreamId) -> Response:
+    async def end(self, request: Request, stream_id: StreamId) -> Response:
         """What was perceived stays in memory."""
-        if await calls.end(stream_id):
-            return Response(status_code=200, headers=allowed(request))
+        cross = self._allowed(request)
+        if await self._calls.end(stream_id):
+            return Response(status_code=200, headers=cross)
         message = f"stream {stream_id!r} has no live session"
-        return failures.failure(404, "not_found", message, allowed(request))
+        return failures.failure(404, "not_found", message, cross)
 
-    @routes.patch("/whip/{stream_id}", summary="Not supported", include_in_schema=False)
-    async def patch(request: Request, stream_id: StreamId) -> Response:
+    async def patch(self, request: Request, stream_id: StreamId) -> Response:
         """Trickle ICE and ICE restarts."""
         return failures.failure(
             405,
             "method_not_allowed",
             "neither trickle ICE nor ICE restarts are supported: send a complete offer, or begin "
             "a new session on the same stream",
-            {**allowed(request), "Allow": "DELETE, OPTIONS"},
+            {**self._allowed(request), "Allow": "DELETE, OPTIONS"},
         )
 
-    @routes.options("/whip", include_in_schema=False)
-    @routes.options("/whip/{stream_id}", include_in_schema=False)
-    async def options(request: Request) -> Response:
+    async def options(self, request: Request) -> Response:
         """What may be sent here, and from where."""
         session = request.url.path.rstrip("/") != "/whip"
         methods = "DELETE, OPTIONS" if session else "POST, OPTIONS"
         headers = {"Allow": methods, "Accept-Post": SDP} if not session else {"Allow": methods}
-        if cross := allowed(request):
+        if cross := self._allowed(request):
             cross["Access-Control-Allow-Methods"] = methods
             cross["Access-Control-Allow-Headers"] = "Authorization, Content-Type, If-Match"
             cross["Access-Control-Max-Age"] = "600"
         return Response(status_code=204, headers={**headers, **cross})
 
-    return routes
+    def _allowed(self, request: Request) -> dict[str, str]:
+        """CORS. Without a token any page could record and ask: then only our own may."""
+        origin = request.headers.get("origin")
+        if origin is None or not self._anywhere:
+            return {}
+        return {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Expose-Headers": EXPOSED,
+            "Vary": "Origin",
+        }

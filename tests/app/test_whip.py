@@ -12,6 +12,7 @@ from aiortc import RTCSessionDescription
 
 from app.webrtc import ice_servers, link_headers
 from bench.caller import Caller, Colours, Sound
+from serve.errors import Busy
 from tests.app.live_site import LiveSite, live_site, until
 
 pytestmark = pytest.mark.unit
@@ -204,6 +205,21 @@ async def test_without_the_token_nothing_but_a_preflight_gets_through(
         given = await site.client.post("/whip", content="v=0", headers={**SDP, **bearer})
         assert given.status_code == 400
         assert given.headers["access-control-allow-origin"] == "https://studio.example"
+
+
+async def test_a_server_with_its_hands_full_says_when_to_try_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(_: str) -> None:
+        raise Busy("Memory", 7)
+
+    headers = {**SDP, "Authorization": "Bearer secret", "Origin": "https://studio.example"}
+    async with live_site(tmp_path, monkeypatch, token="secret") as site:
+        monkeypatch.setattr(site.hub, "find_stream", full)
+        response = await site.client.post("/whip", content="v=0", headers=headers)
+        assert (response.status_code, response.headers["retry-after"]) == (429, "7")
+        assert "access-control-allow-origin" in response.headers  # else its page could not read it
+        assert len(site.calls) == 0
 
 
 async def test_without_a_token_no_other_site_may_call(site: LiveSite) -> None:
