@@ -123,12 +123,12 @@ def valid_stream_id(stream_id: str) -> str:
         return _STREAM_ID.validate_python(stream_id)
     except ValidationError as error:
         raise BadInput(
-            f"{stream_id!r} cannot be the id of a stream: letters, digits, spaces and . - _ @ + = can"
+            f"{stream_id!r} cannot be the id of a stream: letters, digits, spaces, . - _ @ + = can"
         ) from error
 
 
 def stream_path(stream_id: str, what: str) -> str:
-    """The path of something of a stream. Raises BadInput: another id would ask for something else."""
+    """The path of something of a stream. Raises BadInput: what is no id asks for something else."""
     return f"/v1/streams/{quote(valid_stream_id(stream_id), safe='')}/{what}"
 
 

@@ -127,8 +127,8 @@ class Observations(Body):
 
 
 class Searched(Body):
-    """A search; `start` and `end` are seconds on the stream. Of `stream_ids`, `kinds` and `roles` any
-    may match; an empty list filters nothing."""
+    """A search; `start` and `end` are seconds on the stream. Of `stream_ids`, `kinds` and `roles`
+    any may match; an empty list filters nothing."""
 
     model_config = ConfigDict(
         extra="forbid",

@@ -1,4 +1,4 @@
-"""/docs: the API for people, written from its OpenAPI description. Nothing is fetched from elsewhere."""
+"""/docs: the API for people, written from its OpenAPI description. Nothing of it is fetched."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def _system(hub: Hub) -> APIRouter:
 
     @router.get("/v1/stats", summary="What is remembered, and how far perception is behind")
     async def stats() -> dict[str, Any]:
-        """Counts and bytes; `under_way` has the lag and the drops of each stream being perceived."""
+        """Counts and bytes; `under_way` has the lag and drops of each stream being perceived."""
         return {**asdict(await hub.services.memory.stats()), "under_way": hub.under_way()}
 
     return router
@@ -101,6 +101,6 @@ async def _stats(hub: Hub) -> Stats | None:
     """What the store holds; None if memory does not say so soon."""
     try:
         return await asyncio.wait_for(hub.services.memory.stats(), STATS_TIMEOUT)
-    except Exception as error:  # noqa: BLE001 - the other figures are wanted most when memory is away
+    except Exception as error:  # noqa: BLE001 - the rest is wanted most when memory is away
         log.warning("metrics without the store's: %s", type(error).__name__)
         return None

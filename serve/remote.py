@@ -32,6 +32,7 @@ class Part:
     ) -> None:
         self.name = name
         self._handle = handle
+        self._streaming: Any = None
         self._clock = clock
         self._heard: float | None = None  # when it answered last
         self._calls = metrics.CALLS.labels(name.lower())
@@ -48,7 +49,9 @@ class Part:
 
     async def stream(self, method: str, *arguments: Any) -> AsyncIterator[Any]:
         """The pieces the method yields; closing this cancels it. Raises as `call`."""
-        pieces: Any = getattr(self._handle.options(stream=True), method).remote(*arguments)
+        if self._streaming is None:  # once: each such handle may bring a router of its own
+            self._streaming = self._handle.options(stream=True)
+        pieces: Any = getattr(self._streaming, method).remote(*arguments)
         with self._calls.track_inprogress():
             try:
                 async for piece in pieces:

@@ -10,8 +10,8 @@ from itertools import count
 
 
 class Slots:
-    """`room` blocks at once; who waits is let in by rank, the lowest first, and within a rank in the
-    order of coming. For one event loop."""
+    """`room` blocks at once; who waits is let in by rank, the lowest first, and within a rank in
+    the order of coming. For one event loop."""
 
     def __init__(self, room: int) -> None:
         self._free = room

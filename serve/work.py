@@ -1,4 +1,4 @@
-"""What is at work in a deployment, and whether it goes on: a model that hangs answers every ping."""
+"""What is at work in a deployment, and whether it gets on: a model that hangs answers pings."""
 
 from __future__ import annotations
 

@@ -25,8 +25,10 @@ class FakeHandle:
 
     def __init__(self, **methods: Callable[..., Any]) -> None:
         self._methods = methods
+        self.copies = 0
 
     def options(self, **_: Any) -> FakeHandle:
+        self.copies += 1
         return self
 
     def __getattr__(self, name: str) -> Any:

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import threading
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -177,3 +178,17 @@ async def test_what_was_said_to_the_agent_is_recognised_before_all_else(
     assert isinstance(said[1], asyncio.CancelledError)
     models.threads.release()
     assert await perception.recognize(np.zeros(7), "full") == "7 samples"  # no room was lost
+
+
+async def test_streams_of_answers_share_one_handle() -> None:
+    """Each handle made for streaming may bring a router, which polls the controller for ever."""
+    handle = FakeHandle(answer=_two_words)
+    part = Part("Reasoning", handle)
+    for _ in range(3):
+        assert [word async for word in part.stream("answer")] == ["the", "drawer"]
+    assert handle.copies == 1
+
+
+async def _two_words() -> AsyncIterator[str]:
+    yield "the"
+    yield "drawer"
