@@ -36,10 +36,12 @@ _GOES_ON = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """What somebody has said so far, from `start` on. Given as it becomes known, out of turn."""
+    """What somebody has said so far, from `start` on. Given as it becomes known, out of turn.
+    `paused`: they have paused since, so it may be all."""
 
     text: str
     start: float
+    paused: bool = False
 
 
 class SpeechAhead:
@@ -113,7 +115,7 @@ class SpeechAhead:
         if self._trial is None or self._trial[0] is not pause or done.cancelled():
             return
         if done.exception() is None and done.result().text:
-            self._tell_partial(Partial(done.result().text, pause.start))
+            self._tell_partial(Partial(done.result().text, pause.start, paused=True))
 
     def _recognizing(self) -> bool:
         return self._trial is not None and not self._trial[1].done()
