@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from app import show
-from app.client import Client, connect
+from app.client import Client, connect, stream_path, valid_stream_id
 from app.errors import AppError, BadInput
 from app.export import export_stream
 from app.replay import Job, replay_all
@@ -113,6 +113,8 @@ def replay(
         raise BadInput(f"--speed {speed}: max or 1x")
     if stream_id is not None and len(files) > 1:
         raise BadInput("--stream-id names one stream: give one file with it")
+    if stream_id is not None:
+        valid_stream_id(stream_id)
     job = Job(
         files=tuple(files),
         stream_id=stream_id,
@@ -187,7 +189,7 @@ def timeline(
         if stream_id is None:
             printer.streams((await client.get("/v1/streams"))["streams"])
             return
-        path = f"/v1/streams/{stream_id}/timeline"
+        path = stream_path(stream_id, "timeline")
         printer.moments((await client.get(path, start=start, end=end))["moments"])
 
     _with_client(load(store=store), url, reading)

@@ -12,15 +12,21 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
+from pydantic import TypeAdapter, ValidationError
 
 from app.errors import BadInput, Refused, Unreachable
+from serve.api import StreamId
 from serve.launch import server_of
 from serve.settings import Settings
 
+_STREAM_ID: TypeAdapter[str] = TypeAdapter(StreamId)
+
 # An answer may wait behind others; everything else is quick.
 TIMEOUT = httpx.Timeout(10.0, read=600.0, write=600.0)
+TRIES = 5  # times that what only reads is asked again of a server that has its hands full
 
 
 class Client:
@@ -88,6 +94,11 @@ class Client:
     async def _send(self, method: str, path: str, **content: Any) -> httpx.Response:
         try:
             reply = await self._http.request(method, path, **content)
+            for _ in range(TRIES if method == "GET" else 0):
+                if reply.status_code != 429:
+                    break
+                await asyncio.sleep(float(reply.headers.get("Retry-After", 1)))
+                reply = await self._http.request(method, path, **content)
         except httpx.HTTPError as error:
             raise Unreachable(str(self._http.base_url), error) from error
         _raise_for(reply)
@@ -104,6 +115,21 @@ def _raise_for(reply: httpx.Response) -> None:
     if reply.status_code in (401, 429) or reply.status_code >= 500:
         raise Refused(reply.status_code, message)
     raise BadInput(message)
+
+
+def valid_stream_id(stream_id: str) -> str:
+    """The same. Raises BadInput for what cannot be a stream's id."""
+    try:
+        return _STREAM_ID.validate_python(stream_id)
+    except ValidationError as error:
+        raise BadInput(
+            f"{stream_id!r} cannot be the id of a stream: letters, digits, spaces and . - _ @ + = can"
+        ) from error
+
+
+def stream_path(stream_id: str, what: str) -> str:
+    """The path of something of a stream. Raises BadInput: another id would ask for something else."""
+    return f"/v1/streams/{quote(valid_stream_id(stream_id), safe='')}/{what}"
 
 
 @asynccontextmanager

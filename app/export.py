@@ -6,7 +6,7 @@ import json
 import zipfile
 from pathlib import Path
 
-from app.client import Client
+from app.client import Client, stream_path
 from app.errors import BadInput
 
 ABOUT = """One stream's memory.
@@ -18,7 +18,7 @@ keyframes/      pictures, named by the start of their moment in milliseconds
 
 async def export_stream(client: Client, stream_id: str, out: Path) -> int:
     """Writes the archive whole or not at all; returns the number of moments."""
-    body = await client.get(f"/v1/streams/{stream_id}/timeline")
+    body = await client.get(stream_path(stream_id, "timeline"))
     moments = body.pop("moments")
     part = out.with_name(out.name + ".part")
     try:

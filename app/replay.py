@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from app.client import Client, live_server, to_server
+from app.client import Client, live_server, stream_path, to_server
 from app.errors import AppError, BadInput
 from app.show import Printer, plain
 from serve.launch import running
@@ -50,9 +50,9 @@ async def replay_all(settings: Settings, job: Job, printer: Printer, err: Consol
                 job.files, await asyncio.gather(*replays, return_exceptions=True), strict=True
             ):
                 if isinstance(outcome, AppError):
-                    err.print(
-                        f"[red]error:[/red] {plain(f'{file.name}: {outcome}')}", soft_wrap=True
-                    )
+                    said = str(outcome)
+                    named = said if said.startswith(file.name) else f"{file.name}: {said}"
+                    err.print(f"[red]error:[/red] {plain(named)}", soft_wrap=True)
                     statuses.append(outcome.status)
                 elif isinstance(outcome, BaseException):
                     raise outcome
@@ -126,7 +126,7 @@ async def _replay(
     bar = bars.add_task(file.name, total=None, speed="uploading")
     written = (await asyncio.to_thread(file.stat)).st_mtime
     began = datetime.fromtimestamp(written, UTC).isoformat()
-    path = f"/v1/streams/{stream_id}/replay"
+    path = stream_path(stream_id, "replay")
     await client.upload(path, file, {"wall_start": began, "speed": speed})
     answered, said = 0, -PROGRESS_EVERY
     while True:

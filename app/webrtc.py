@@ -26,6 +26,7 @@ from aiortc.sdp import SessionDescription
 from app.errors import BadOffer
 from app.live import LiveSource
 from app.voice import VoiceTrack
+from serve import ice
 
 log = logging.getLogger("lookback.live")
 
@@ -183,18 +184,8 @@ def _parse(offer: str) -> Any:
 
 
 def ice_servers(setting: str) -> list[RTCIceServer]:
-    """STUN and TURN servers of the setting: URLs separated by commas, or a JSON list of
-    `{"urls", "username", "credential"}` as browsers take it. Raises ValueError.
-    """
-    setting = setting.strip()
-    if not setting:
-        return []
-    if setting.startswith("["):
-        return [
-            RTCIceServer(one["urls"], one.get("username"), one.get("credential"))
-            for one in json.loads(setting)
-        ]
-    return [RTCIceServer(url.strip()) for url in setting.split(",") if url.strip()]
+    """STUN and TURN servers of the setting. Raises ValueError."""
+    return [RTCIceServer(list(one.urls), one.username, one.credential) for one in ice.read(setting)]
 
 
 def link_headers(servers: Sequence[RTCIceServer]) -> list[str]:

@@ -8,6 +8,7 @@ connects all the same, by checking ours.
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
 
@@ -90,7 +91,7 @@ def _router(calls: Calls, hub: Hub) -> APIRouter:
         except CallRefused as error:
             return refused(request, error)
         response = Response(answer, 201, allowed(request), media_type=SDP)
-        response.headers["Location"] = f"/whip/{call.stream.id}"
+        response.headers["Location"] = f"/whip/{quote(call.stream.id, safe='')}"
         response.headers["ETag"] = f'"{call.resource}"'
         for server in servers:
             response.headers.append("Link", server)

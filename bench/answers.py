@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import models
-from app.client import Client, to_server
+from app.client import Client, stream_path, to_server
 from app.replay import free_port
 from app.show import clock
 from bench import truth
@@ -89,7 +89,7 @@ async def _measure(recordings: list[Path]) -> dict[str, Score]:
 
 async def _lookback(client: Client, recording: Path, score: Score) -> list[dict[str, Any]]:
     stream = recording.stem
-    path = f"/v1/streams/{stream}/replay"
+    path = stream_path(stream, "replay")
     await client.upload(path, recording, {})
     state = await client.finished(path)
     if state["state"] == "failed":
@@ -98,7 +98,7 @@ async def _lookback(client: Client, recording: Path, score: Score) -> list[dict[
         body = await client.post("/v1/ask", {"question": planted.question, "stream_id": stream})
         ok = truth.right(planted, body["answer"], body["abstained"], body["citations"])
         score.add(ok, body["timings"]["first_token_ms"], body["timings"]["total_ms"])
-    moments = (await client.get(f"/v1/streams/{stream}/timeline"))["moments"]
+    moments = (await client.get(stream_path(stream, "timeline")))["moments"]
     return [
         seen for moment in moments for seen in moment["observations"] if seen["role"] == "statement"
     ]

@@ -63,14 +63,18 @@ class DurableTables:
         self._synced: set[str] = set()
         self._lost = False
 
+    def check(self) -> None:
+        """Raises `WriteFailed` once a flush has failed: until the store is opened anew."""
+        if self._lost:
+            raise WriteFailed(f"the disk failed under the store at {self.store}; open it again")
+
     def seal(self, versions: Mapping[str, int]) -> None:
         """Flush what the last commits added, then record `versions` (by table) as safe.
 
         After a flush has failed the kernel forgets what was lost, and the next one succeeds: so
         every later call raises `WriteFailed`, until the store is opened anew and rolled back.
         """
-        if self._lost:
-            raise WriteFailed(f"the disk failed under the store at {self.store}; open it again")
+        self.check()
         try:
             self._flush()
         except OSError:

@@ -24,6 +24,7 @@ from memory.errors import (
     StoreClosed,
     StoreMissing,
     StreamNotFound,
+    WriteFailed,
 )
 from memory.failures import failures_named
 from memory.forget import Forgetting
@@ -100,6 +101,14 @@ class Store:
             self._closed = True
         self._writer.close()
         self._lock.release()
+
+    def check(self) -> None:
+        """Raises `WriteFailed`, or `StoreClosed`, where nothing can be remembered any more until the
+        store is opened anew."""
+        self._check_open()
+        self._durable.check()
+        if not self._writer.running:
+            raise WriteFailed(f"the writer of the store at {self.path} has ended; open it again")
 
     def __enter__(self) -> Store:
         return self

@@ -62,6 +62,10 @@ class GroupWriter(Generic[Batch]):
         """Run `work` on the writer's thread, alone."""
         return self._wait(_Job(None, work))
 
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
     def close(self) -> None:
         """Finish what was handed in, then stop."""
         with self._closing:

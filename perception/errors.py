@@ -32,6 +32,10 @@ class SourceError(PerceptionError):
         self.path = str(path)
         super().__init__(f"{self.path}: {self.reason}" + (f" ({detail})" if detail else ""))
 
+    def named(self, name: str) -> SourceError:
+        """The same of a recording that its sender knows by another name."""
+        return _rebuild(type(self), name, str(self).replace(self.path, name))
+
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.path, str(self)))
 

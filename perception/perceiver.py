@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -28,6 +29,12 @@ from perception.sounds import Listener, OmniListener, SilentListener, SoundSpan
 from perception.tagger import BrightnessTagger, EfficientNetTagger, Tagger
 
 Result = TypeVar("Result")
+Timed = Callable[[str], AbstractContextManager[object]]
+
+
+def untimed(stage: str) -> AbstractContextManager[object]:
+    """Times nothing."""
+    return nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +67,9 @@ class LocalPerceiver:
     """The models in this process, on a few threads.
 
     The batch methods block and may be called from any thread; the awaitable ones run them on
-    threads of its own. `threads` is the number of calls at work at once. Use `load` for the real
-    models, `fake` for deterministic stand-ins.
+    threads of its own. `threads` is the number of calls at work at once. `timed` is entered around
+    each stage of the batch methods, by its name. Use `load` for the real models, `fake` for
+    deterministic stand-ins.
     """
 
     def __init__(
@@ -77,6 +85,7 @@ class LocalPerceiver:
         self._recognizer, self._reader, self._tagger = recognizer, reader, tagger
         self._faces, self._listener = faces, listener
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="perceiver")
+        self.timed: Timed = untimed
 
     @classmethod
     def load(
@@ -107,22 +116,30 @@ class LocalPerceiver:
         self, utterances: Sequence[Audio], effort: Effort = "full"
     ) -> list[Transcript]:
         """What was said in each utterance; blocks."""
-        return self._recognizer.recognize(utterances, effort)
+        with self.timed("recognise_draft" if effort == "draft" else "recognise"):
+            return self._recognizer.recognize(utterances, effort)
 
     def listen_batch(self, windows: Sequence[Audio]) -> list[tuple[SoundSpan, ...]]:
         """The spans heard in each window; blocks."""
-        return self._listener.listen(windows)
+        with self.timed("listen"):
+            return self._listener.listen(windows)
 
     def look_batch(self, images: Sequence[Image], read: Sequence[bool]) -> list[Look]:
         """What each image shows; those whose `read` is set are read as well."""
-        tags = self._tagger.tag(images)
-        faces = self._faces.count(images)
+        with self.timed("tag"):
+            tags = self._tagger.tag(images)
+        with self.timed("faces"):
+            faces = self._faces.count(images)
         wanted = [image for image, asked in zip(images, read, strict=True) if asked]
-        readings = iter(self._reader.read(wanted) if wanted else ())
+        readings = iter(self._read(wanted) if wanted else ())
         return [
             Look(tag, count, next(readings) if asked else ())
             for tag, count, asked in zip(tags, faces, read, strict=True)
         ]
+
+    def _read(self, images: Sequence[Image]) -> Sequence[tuple[TextLine, ...]]:
+        with self.timed("read"):
+            return self._reader.read(images)
 
     async def recognize(self, audio: Audio, effort: Effort = "full") -> Transcript:
         """What was said in one utterance."""

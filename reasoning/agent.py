@@ -27,7 +27,15 @@ from reasoning.nearness import Nearness, unknown
 from reasoning.plan import decide
 from reasoning.planned import Plan
 from reasoning.prompt import Prompt, memory_line
-from reasoning.records import Answer, Citation, Question, Replace, Timings, Token
+from reasoning.records import (
+    Answer,
+    Citation,
+    Question,
+    Replace,
+    Timings,
+    Token,
+    keyframe_url,
+)
 from reasoning.retrieval import Retriever
 from reasoning.timeparse import clock, parse
 from reasoning.verify import stands
@@ -265,7 +273,7 @@ def _citation(source: Source) -> Citation:
         end=seen.end,
         kind=seen.kind,
         quote=seen.text if len(seen.text) <= _QUOTE else seen.text[: _QUOTE - 1] + "…",
-        keyframe=f"/v1/moments/{source.moment_id}/keyframe" if source.keyframe else None,
+        keyframe=keyframe_url(source.moment_id) if source.keyframe else None,
     )
 
 

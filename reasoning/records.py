@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+from urllib.parse import quote
 
 from memory.records import Snapshot
 from perception.records import Kind
@@ -31,6 +32,11 @@ class Question:
     trigger: Trigger = "asked"
     utterance: dict[str, Any] | None = None  # {"text", "start", "end"} of a spoken question
     follows: Exchange | None = None
+
+
+def keyframe_url(moment_id: str) -> str:
+    """Where a moment's picture is: a path of the HTTP API. An id holds its stream's, in any script."""
+    return f"/v1/moments/{quote(moment_id, safe=':@+=')}/keyframe"
 
 
 @dataclass(frozen=True, slots=True)

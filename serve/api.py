@@ -17,6 +17,7 @@ from pydantic import (
 
 from memory.records import Hit
 from perception.records import Moment, Observation, Stream
+from reasoning.records import keyframe_url
 
 # A year of stream time. Beyond it a number is a mistake, usually a Unix time or milliseconds.
 LONGEST_STREAM = 366 * 86_400.0
@@ -31,8 +32,19 @@ def _utf8(text: str) -> str:
     return text
 
 
+def _no_step(text: str) -> str:
+    """Whatever builds a path of an address takes these for steps, and asks for something else."""
+    if text in (".", ".."):
+        raise ValueError(f"{text!r} cannot be the id of a stream")
+    return text
+
+
 Seconds = Annotated[float, Field(ge=0, le=LONGEST_STREAM, allow_inf_nan=False)]
-StreamId = Annotated[str, StringConstraints(pattern=r"^[\w.\-@+=]([\w.\-@+= ]{0,126}[\w.\-@+=])?$")]
+StreamId = Annotated[
+    str,
+    StringConstraints(pattern=r"^[\w.\-@+=]([\w.\-@+= ]{0,126}[\w.\-@+=])?$"),
+    AfterValidator(_no_step),
+]
 Words = Annotated[
     str, StringConstraints(max_length=8_000, strip_whitespace=True), AfterValidator(_utf8)
 ]
@@ -117,6 +129,14 @@ class Observations(Body):
 class Searched(Body):
     """A search; `start` and `end` are seconds on the stream."""
 
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [{"query": "projector remote", "stream_id": "meeting-12", "limit": 5}]
+        },
+    )
+
     query: Annotated[str, StringConstraints(max_length=100_000), AfterValidator(_utf8)]
     limit: Annotated[int, Field(ge=1, le=100)] = 10
     stream_id: StreamId | None = None
@@ -132,6 +152,12 @@ class Searched(Body):
 
 class Forgotten(Body):
     """What to forget: a stream, a span of it, or moments."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"stream_id": "meeting-12", "start": 60, "end": 90}]},
+    )
 
     stream_id: StreamId | None = None
     start: Seconds | None = None
@@ -253,8 +279,3 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "ref": seen.ref,
         "keyframe": keyframe_url(hit.moment_id) if hit.keyframe else None,
     }
-
-
-def keyframe_url(moment_id: str) -> str:
-    """Where a moment's picture is."""
-    return f"/v1/moments/{moment_id}/keyframe"

@@ -14,14 +14,19 @@ from ray.serve import Application
 from serve.deployments import MemoryDeployment, PerceptionDeployment, ReasoningDeployment
 from serve.gateway import Extension
 from serve.gateway_deployment import GatewayDeployment
-from serve.settings import load, read_profile
+from serve.settings import load, read_profile, require_token
+
+REFUSED_AT_ONCE = 64  # requests; with them come the probes, which are never refused
 
 
 def build(args: dict[str, Any], extend: Extension | None = None) -> Application:
-    """The application of a profile; `extend` adds to its gateway. `args` are settings; replicas and shares are the profile's
-    (`serve deploy` applies those of the file it was given on top).
+    """The application of a profile; `extend` adds to its gateway. `args` are settings; replicas and
+    shares are the profile's (`serve deploy` applies those of the file it was given on top).
+
+    Raises BadSettings, TokenNeeded among them: a cluster asks nobody else.
     """
     settings = load(**args)
+    require_token(settings)
     plain = settings.plain()
     options = {
         entry["name"]: {key: value for key, value in entry.items() if key != "name"}
@@ -33,8 +38,14 @@ def build(args: dict[str, Any], extend: Extension | None = None) -> Application:
 
     perception = sized(PerceptionDeployment, max_queued_requests=settings.perception_queue)
     reasoning = sized(ReasoningDeployment, max_queued_requests=settings.answer_queue)
-    memory = sized(MemoryDeployment).bind(plain)
-    application: Application = sized(GatewayDeployment).bind(
+    memory = sized(MemoryDeployment, max_queued_requests=settings.memory_queue).bind(plain)
+    # The gateway refuses in words what is beyond its setting; Ray must let that much through.
+    gateway = sized(
+        GatewayDeployment,
+        max_ongoing_requests=settings.http_requests + REFUSED_AT_ONCE,
+        max_queued_requests=settings.http_requests,
+    )
+    application: Application = gateway.bind(
         plain, perception.bind(plain), memory, reasoning.bind(plain, memory), extend
     )
     return application

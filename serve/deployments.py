@@ -12,85 +12,111 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from prometheus_client.metrics_core import Metric
 from ray import serve
 
+from memory.errors import StoreLocked
 from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Stats
-from perception.recognizer import Effort
+from perception.recognizer import Effort, Transcript
 from perception.records import Audio, Image, Moment, Observation, Stream
 from reasoning.records import Answer, Question, Replace, Token
 from reasoning.speaker import Speaker, Speech
+from serve import metrics
 from serve.errors import Unavailable
 from serve.loading import load_agent, load_perceiver, load_speaker, open_store
-from serve.services import InProcessMemory, RemoteMemory
+from serve.remote import Part, RemoteMemory
+from serve.services import InProcessMemory
 from serve.settings import Settings
+from serve.slots import Slots
 from serve.trimming import keep_trimmed
+from serve.work import Work
+
+if TYPE_CHECKING:
+    from memory.store import Store
 
 log = logging.getLogger("lookback.serve")
 
-# How long a batch waits for company. Two streams that speak at once share one call; a lone one
-# pays 4 ms.
+# How long a batch waits for company: frames of two streams share one call, a lone one pays 4 ms.
 BATCH_WAIT = 0.004
 
 # The language model yields to perception when both want the cores; it is not starved: at nice 15
 # its prompt took five times as long for nothing.
 REASONING_NICE = 2
 
+# A memory that cannot write any more is found out soon: what it is to remember waits meanwhile.
+MEMORY_CHECKED_EVERY = 5.0  # seconds
+HANDOVER = 20.0  # seconds: as long as the replica before may take to shut down
 
-@serve.deployment(name="Perception", max_ongoing_requests=16, graceful_shutdown_timeout_s=10)
+
+@serve.deployment(name="Perception", max_ongoing_requests=64, graceful_shutdown_timeout_s=10)
 class PerceptionDeployment:
     """Recognises, listens and looks; keeps nothing between calls."""
 
     def __init__(self, plain: dict[str, Any]) -> None:
-        self._perceiver = load_perceiver(Settings(**plain))
+        settings = Settings(**plain)
+        self._perceiver = load_perceiver(settings)
+        self._recognising = Slots(settings.threads)
         self._perceiver.warm()
+        self._perceiver.timed = metrics.work
+        self._work = Work()
         keep_trimmed()
 
-    @serve.batch(max_batch_size=8, batch_wait_timeout_s=BATCH_WAIT, max_concurrent_batches=2)
-    async def recognize(self, calls: list[tuple[Audio, Effort]]) -> list[Any]:
-        return list(await asyncio.to_thread(self._recognize, calls))
-
-    def _recognize(self, calls: list[tuple[Audio, Effort]]) -> list[Any]:
-        """Those somebody waits for an answer to come first."""
-        found: dict[int, Any] = {}
-        for effort in ("live", "draft", "full"):
-            chosen = [index for index, call in enumerate(calls) if call[1] == effort]
-            audios = [calls[index][0] for index in chosen]
-            if audios:
-                heard = self._perceiver.recognize_batch(audios, effort)
-                found.update(zip(chosen, heard, strict=True))
-        return [found[index] for index in range(len(calls))]
+    async def recognize(self, audio: Audio, effort: Effort) -> Transcript:
+        """One utterance a call: the recogniser takes those of a batch one after the other, so each
+        would wait for all. What was said goes before what is still being said."""
+        async with self._recognising.taken(urgent=effort != "draft"):
+            with self._work.call():
+                found = await asyncio.to_thread(self._perceiver.recognize_batch, [audio], effort)
+                return found[0]
 
     @serve.batch(max_batch_size=8, batch_wait_timeout_s=BATCH_WAIT, max_concurrent_batches=2)
     async def listen(self, audios: list[Audio]) -> list[Any]:
-        return list(await asyncio.to_thread(self._perceiver.listen_batch, audios))
+        with self._work.call():
+            return list(await asyncio.to_thread(self._perceiver.listen_batch, audios))
 
     @serve.batch(max_batch_size=8, batch_wait_timeout_s=BATCH_WAIT, max_concurrent_batches=2)
     async def look(self, calls: list[tuple[Image, bool]]) -> list[Any]:
         images, read = [call[0] for call in calls], [call[1] for call in calls]
-        return list(await asyncio.to_thread(self._perceiver.look_batch, images, read))
+        with self._work.call():
+            return list(await asyncio.to_thread(self._perceiver.look_batch, images, read))
+
+    async def check_health(self) -> None:
+        """Raises Stuck. Ray Serve asks, and restarts the replica."""
+        self._work.check()
 
     async def ping(self) -> float:
+        await self.check_health()
         return time.time()
 
+    async def worked(self) -> list[Metric]:
+        return metrics.worked()
 
-@serve.deployment(name="Memory", max_ongoing_requests=32, graceful_shutdown_timeout_s=20)
+
+@serve.deployment(
+    name="Memory",
+    max_ongoing_requests=32,
+    graceful_shutdown_timeout_s=HANDOVER,
+    health_check_period_s=MEMORY_CHECKED_EVERY,
+)
 class MemoryDeployment:
     """The store, and the only process that writes to it."""
 
     def __init__(self, plain: dict[str, Any]) -> None:
-        self._store = open_store(Settings(**plain))
+        self._store = _opened(Settings(**plain))
         keep_trimmed()
         self._memory = InProcessMemory(lambda: self._store)
 
     async def remember(
         self, stream: Stream, moments: Sequence[Moment], keyframes: dict[str, bytes]
     ) -> int:
-        return await self._memory.remember(stream, moments, keyframes)
+        with metrics.work("remember"):
+            return await self._memory.remember(stream, moments, keyframes)
 
     async def search(self, query: Query) -> list[Hit]:
-        return await self._memory.search(query)
+        with metrics.work("search"):
+            return await self._memory.search(query)
 
     async def neighbours(
         self, observations: Sequence[Observation], seconds: float
@@ -120,8 +146,17 @@ class MemoryDeployment:
     async def stats(self) -> Stats:
         return await self._memory.stats()
 
+    async def check_health(self) -> None:
+        """Raises WriteFailed once nothing can be remembered any more. Ray Serve then restarts the
+        replica, and opening the store anew takes it back to what is known to be on the disk."""
+        self._store.check()
+
     async def ping(self) -> float:
+        await self.check_health()
         return time.time()
+
+    async def worked(self) -> list[Metric]:
+        return metrics.worked()
 
     def __del__(self) -> None:  # Ray Serve's graceful shutdown calls this before the process ends
         store = getattr(self, "_store", None)
@@ -138,7 +173,8 @@ class ReasoningDeployment:
     ) -> None:
         os.nice(REASONING_NICE)
         settings = Settings(**plain)
-        self._agent, generator = load_agent(settings, RemoteMemory(memory))
+        self._work = Work()
+        self._agent, generator = load_agent(settings, RemoteMemory(Part("Memory", memory)))
         self._speaker: Callable[[], Speaker | None] = lru_cache(maxsize=1)(
             lambda: load_speaker(settings)
         )
@@ -146,18 +182,42 @@ class ReasoningDeployment:
         keep_trimmed()
 
     async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
-        async for piece in self._agent.answer(question):
-            yield piece
+        with self._work.call() as went_on:
+            async for piece in self._agent.answer(question):
+                went_on()
+                yield piece
 
     async def prepare(self, question: Question) -> None:
-        await asyncio.gather(self._agent.prepare(question), asyncio.to_thread(self._speaker))
+        with self._work.call():
+            await asyncio.gather(self._agent.prepare(question), asyncio.to_thread(self._speaker))
 
     async def speak(self, text: str) -> Speech:
         """The voice is loaded for the first live question: most servers never speak."""
         speaker = await asyncio.to_thread(self._speaker)
         if speaker is None:
             raise Unavailable("the voice is off, or its weights are missing")
-        return await asyncio.to_thread(speaker.speak, text)
+        with self._work.call(), metrics.work("speak"):
+            return await asyncio.to_thread(speaker.speak, text)
+
+    async def check_health(self) -> None:
+        """Raises Stuck. Ray Serve asks, and restarts the replica."""
+        self._work.check()
 
     async def ping(self) -> float:
+        await self.check_health()
         return time.time()
+
+    async def worked(self) -> list[Metric]:
+        return metrics.worked()
+
+
+def _opened(settings: Settings) -> Store:
+    """The store. The replica that this one replaces may still have it open while it shuts down."""
+    deadline = time.monotonic() + HANDOVER + MEMORY_CHECKED_EVERY
+    while True:
+        try:
+            return open_store(settings)
+        except StoreLocked:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.25)

@@ -7,7 +7,8 @@ ServeError
 ├── StartFailed       a deployment did not come up
 ├── Busy              a queue is full: try again after `retry_after` seconds
 ├── ReplayRunning     that stream is being replayed already
-└── Unavailable       a deployment is restarting: try again
+├── Unavailable       a deployment is restarting: try again
+└── Stuck             a call in a deployment does not end: it has to be restarted
 """
 
 from __future__ import annotations
@@ -49,7 +50,12 @@ class Busy(ServeError):
 
     def __init__(self, what: str, retry_after: int = 2) -> None:
         super().__init__(f"{what} has more work than it may queue: try again in {retry_after} s")
+        self.what = what
         self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # It also comes from one deployment through another.
+        return (Busy, (self.what, self.retry_after))
 
 
 class ReplayRunning(ServeError):
@@ -61,3 +67,10 @@ class ReplayRunning(ServeError):
 
 class Unavailable(ServeError):
     """A deployment did not answer."""
+
+
+class Stuck(ServeError):
+    """A call in a deployment gives no sign of life."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"a call has been at work for {seconds:.0f} s and does not end")

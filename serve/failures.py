@@ -74,6 +74,15 @@ def known(error: Exception) -> tuple[int, dict[str, Any]]:
     return 500, {"error": {"code": "internal", "message": message}}
 
 
+def answer(error: Exception, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The response to an error: its status and code, and when to try again where that may help."""
+    status, body = known(error)
+    again = {429: getattr(error, "retry_after", 2), 503: RESTARTING}.get(status)
+    retry = {"Retry-After": str(again)} if again else {}
+    said = body["error"]
+    return failure(status, said["code"], said["message"], {**(headers or {}), **retry})
+
+
 def install(app: FastAPI) -> None:
     """Give the application these answers to its errors."""
 
@@ -90,10 +99,7 @@ def install(app: FastAPI) -> None:
         return failure(error.status_code, code, str(error.detail), error.headers)
 
     async def ours(request: Request, error: Exception) -> JSONResponse:
-        status, body = known(error)
-        again = {429: getattr(error, "retry_after", 2), 503: RESTARTING}.get(status)
-        headers = {"Retry-After": str(again)} if again else None
-        return failure(status, body["error"]["code"], body["error"]["message"], headers)
+        return answer(error)
 
     for kind in (*STATUS, Exception):
         app.add_exception_handler(kind, ours)

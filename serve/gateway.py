@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -9,21 +11,36 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from serve import access, api, failures, metrics, routes_memory, routes_questions, routes_streams
+from memory.records import Stats
+from serve import (
+    access,
+    api,
+    docs,
+    failures,
+    metrics,
+    routes_memory,
+    routes_questions,
+    routes_streams,
+)
 from serve.hub import Hub
-from serve.limits import BodyLimit
+from serve.limits import BodyLimit, RequestLimit
+from serve.measured import measured
 from serve.services import Services
 from serve.settings import Settings
 
+log = logging.getLogger("lookback.serve")
+
 Extension = Callable[[FastAPI, Hub], FastAPI]
+
+STATS_TIMEOUT = 3.0  # seconds; whoever collects metrics waits for ten, usually
 
 
 def build_app(services: Services, settings: Settings, extend: Extension | None = None) -> FastAPI:
     """The application. Closing it (its lifespan) ends the streams that still run. `extend` adds
     what people touch (the page, WebRTC) and returns the application with it."""
-    hub = Hub(services, settings)
+    hub = Hub(measured(services), settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -35,13 +52,18 @@ def build_app(services: Services, settings: Settings, extend: Extension | None =
         version="0.1.0",
         summary="Watches, listens, remembers, and answers with evidence.",
         lifespan=lifespan,
+        # FastAPI's own pages fetch their scripts from elsewhere: `docs.py` is ours.
+        docs_url=None,
+        redoc_url=None,
         responses={"4XX": {"model": api.Failure}, "5XX": {"model": api.Failure}},
     )
     failures.install(app)
     app.add_middleware(BodyLimit, settings=settings)
     token = settings.token.get_secret_value() if settings.token else None
     access.guard(app, token, settings.host)
+    app.add_middleware(RequestLimit, settings=settings)
     app.include_router(_system(hub))
+    app.include_router(docs.router())
     for routes in (routes_questions, routes_memory, routes_streams):
         app.include_router(routes.router(hub), prefix="/v1")
     return extend(app, hub) if extend else app
@@ -58,16 +80,27 @@ def _system(hub: Hub) -> APIRouter:
 
     @router.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
     async def prometheus() -> Response:
-        stats = await hub.services.memory.stats()
-        metrics.STORE_BYTES.labels("tables").set(stats.table_bytes)
-        metrics.STORE_BYTES.labels("media").set(stats.media_bytes)
-        for table in ("streams", "moments", "observations", "keyframes"):
-            metrics.STORE_ROWS.labels(table).set(getattr(stats, table))
-        metrics.FRAGMENTS.set(stats.fragments)
-        return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
+        """What is away is told by `lookback_up`; all else is there without it."""
+        alive, stats, worked = await asyncio.gather(
+            hub.services.healthy(), _stats(hub), hub.services.worked()
+        )
+        for name, well in alive.items():
+            metrics.UP.labels(name).set(well)
+        metrics.store(stats)
+        return Response(metrics.exposition(worked), media_type=CONTENT_TYPE_LATEST)
 
-    @router.get("/v1/stats", summary="What is remembered, in counts and bytes")
+    @router.get("/v1/stats", summary="What is remembered, and how far perception is behind")
     async def stats() -> dict[str, Any]:
-        return asdict(await hub.services.memory.stats())
+        """Counts and bytes; `under_way` has the lag and the drops of each stream being perceived."""
+        return {**asdict(await hub.services.memory.stats()), "under_way": hub.under_way()}
 
     return router
+
+
+async def _stats(hub: Hub) -> Stats | None:
+    """What the store holds; None if memory does not say so soon."""
+    try:
+        return await asyncio.wait_for(hub.services.memory.stats(), STATS_TIMEOUT)
+    except Exception as error:  # noqa: BLE001 - the other figures are wanted most when memory is away
+        log.warning("metrics without the store's: %s", type(error).__name__)
+        return None

@@ -7,24 +7,18 @@ import shutil
 from typing import Any
 
 from fastapi import FastAPI
+from prometheus_client.metrics_core import Metric
 from ray import serve
 
 from serve.gateway import Extension, build_app
 from serve.hub import UPLOADS
-from serve.services import (
-    RemoteMemory,
-    RemotePerceiver,
-    RemoteReasoning,
-    RemoteTalking,
-    Services,
-)
+from serve.remote import Part, RemoteMemory, RemotePerceiver, RemoteReasoning, RemoteTalking
+from serve.services import Services
 from serve.settings import Settings
 from serve.trimming import keep_trimmed
 
-PING_TIMEOUT = 5.0
 
-
-@serve.deployment(name="Gateway", max_ongoing_requests=256, graceful_shutdown_timeout_s=20)
+@serve.deployment(name="Gateway", graceful_shutdown_timeout_s=20)
 @serve.ingress()
 class GatewayDeployment:
     """One replica: it holds the streams' pipelines."""
@@ -42,30 +36,26 @@ class GatewayDeployment:
         # What a killed server left half replayed must not outlive what it holds being forgotten.
         shutil.rmtree(self._settings.store / UPLOADS, ignore_errors=True)
         keep_trimmed()
-        self._handles = {"perception": perception, "memory": memory, "reasoning": reasoning}
+        self._perception = Part("Perception", perception)
+        self._memory = Part("Memory", memory)
+        self._reasoning = Part("Reasoning", reasoning)
+        self._parts = (self._perception, self._memory, self._reasoning)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         services = Services(
-            perception=RemotePerceiver(self._handles["perception"]),
-            memory=RemoteMemory(self._handles["memory"]),
-            reasoning=RemoteReasoning(self._handles["reasoning"]),
+            perception=RemotePerceiver(self._perception),
+            memory=RemoteMemory(self._memory),
+            reasoning=RemoteReasoning(self._reasoning),
             healthy=self._healthy,
-            talking=RemoteTalking(self._handles["reasoning"]),
+            talking=RemoteTalking(self._reasoning),
+            worked=self._worked,
         )
         return build_app(services, self._settings, self._extend)
 
     async def _healthy(self) -> dict[str, bool]:
-        async def answers(handle: Any) -> bool:
-            try:
-                await asyncio.wait_for(_ping(handle), PING_TIMEOUT)
-            except Exception:  # noqa: BLE001 - whatever kept it from answering, it is not healthy
-                return False
-            return True
+        alive = await asyncio.gather(*(part.alive() for part in self._parts))
+        return {part.name.lower(): well for part, well in zip(self._parts, alive, strict=True)}
 
-        names = list(self._handles)
-        alive = await asyncio.gather(*(answers(self._handles[name]) for name in names))
-        return dict(zip(names, alive, strict=True))
-
-
-async def _ping(handle: Any) -> float:
-    return float(await handle.ping.remote())
+    async def _worked(self) -> list[Metric]:
+        found = await asyncio.gather(*(part.worked() for part in self._parts))
+        return [metric for one in found for metric in one]

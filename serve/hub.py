@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from memory.errors import StreamNotFound
 from perception.records import Stream
@@ -38,6 +38,22 @@ class Hub:
         """End what still runs, the latest begun first."""
         for ending in reversed(self.on_close):
             await ending()
+
+    def under_way(self) -> list[dict[str, Any]]:
+        """The streams that are perceived now: how far they have come, how far behind their source
+        that is (`lag`, seconds), and how many frames went unseen."""
+        replays = [(one, "replay") for one in self.replays.sessions()]
+        live = [(one, "live") for one in self.live.values()]
+        return [
+            {
+                "stream_id": session.stream.id,
+                "source": source,
+                "stream_time": round(session.tally.stream_time, 2),
+                "lag": round(session.tally.lag, 3),
+                "dropped_frames": session.tally.dropped_frames,
+            }
+            for session, source in (*live, *replays)
+        ]
 
     def forget_answers(self) -> None:
         """Answers kept for followers and follow-up questions quote memory: they go with it."""

@@ -1,4 +1,4 @@
-"""Bodies have a bound, said in our words, whether or not they announce their length."""
+"""Bodies and crowds have a bound, said in our words: 413 and 429."""
 
 from __future__ import annotations
 
@@ -7,11 +7,37 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve import failures
+from serve.errors import Busy
 from serve.settings import Settings
+
+# Who watches over the server is answered however many others wait.
+PROBES = frozenset({"/healthz", "/metrics"})
+
+
+class RequestLimit:
+    """ASGI middleware: 429 for a request while as many as the setting allows are under way."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._most = settings.http_requests
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in PROBES:
+            await self._app(scope, receive, send)
+            return
+        if self._under_way >= self._most:
+            await failures.answer(Busy("the server"))(scope, receive, send)
+            return
+        self._under_way += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._under_way -= 1
 
 
 class BodyLimit:
-    """ASGI middleware: 413 for a JSON body or an upload beyond its setting."""
+    """ASGI middleware: 413 for a JSON body or an upload beyond its setting, announced or not."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app

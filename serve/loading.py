@@ -33,8 +33,10 @@ def open_store(settings: Settings, create: bool = True) -> Store:
     """The store, for writing, with the text embedder. Without `create`, raises StoreMissing."""
     from memory.embedder import MiniLM
     from memory.store import Store
+    from serve.measured import MeasuredEmbedder
 
-    return Store(settings.store, MiniLM(models.locate("minilm")), create=create)
+    embedder = MeasuredEmbedder(MiniLM(models.locate("minilm")))
+    return Store(settings.store, embedder, create=create)
 
 
 def load_agent(settings: Settings, memory: MemoryReader) -> tuple[Agent, GgufGenerator]:

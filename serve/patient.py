@@ -1,26 +1,59 @@
-"""A perceiver for live streams that outlasts a deployment's restart.
+"""What outlasts a deployment that is full, or restarts.
 
-Speech is asked for again until it is recognised; frames and sounds are let go, for what they show
-is gone by then. What was let go is counted and said.
+A recording waits. On a live stream speech is asked for again until it is recognised; frames and
+sounds are let go, for what they show is gone by then. What was let go is counted and said.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
+from memory.errors import StoreFull, StoreReadOnly, WriteFailed
 from perception.errors import PerceptionError
 from perception.perceiver import Look, Perceiver
 from perception.recognizer import NOTHING, Effort, Transcript
 from perception.records import Audio, Image
 from perception.sounds import SoundSpan
+from serve import metrics
 from serve.errors import Busy, Unavailable
 
 log = logging.getLogger("lookback.live")
 
+T = TypeVar("T")
+
 AGAIN = 1.0  # seconds between two tries
 TRIES = 60
+
+
+async def patiently(call: Callable[[], Awaitable[T]]) -> T:
+    """What the call gives, asked for again while it is refused for now. Raises the last refusal."""
+    for _ in range(TRIES):
+        try:
+            return await call()
+        except (Busy, Unavailable, WriteFailed) as error:
+            if isinstance(error, StoreFull | StoreReadOnly):
+                raise  # nothing that passes
+            await asyncio.sleep(AGAIN)
+    return await call()
+
+
+class WaitingPerceiver:
+    """A perceiver for recordings, which lose nothing by waiting."""
+
+    def __init__(self, inner: Perceiver) -> None:
+        self._inner = inner
+
+    async def recognize(self, audio: Audio, effort: Effort = "full") -> Transcript:
+        return await patiently(lambda: self._inner.recognize(audio, effort))
+
+    async def listen(self, audio: Audio) -> tuple[SoundSpan, ...]:
+        return await patiently(lambda: self._inner.listen(audio))
+
+    async def look(self, image: Image, read: bool) -> Look:
+        return await patiently(lambda: self._inner.look(image, read))
 
 
 class PatientPerceiver:
@@ -30,7 +63,6 @@ class PatientPerceiver:
         self._inner = inner
         self._say = say
         self._out = False
-        self.let_go = 0  # frames, windows of sound and utterances
 
     async def recognize(self, audio: Audio, effort: Effort = "full") -> Transcript:
         for _ in range(1 if effort == "draft" else TRIES):
@@ -46,7 +78,7 @@ class PatientPerceiver:
             self._answered()
             return found
         if effort != "draft":
-            self.let_go += 1
+            metrics.LET_GO.labels("utterance").inc()
         return NOTHING
 
     async def listen(self, audio: Audio) -> tuple[SoundSpan, ...]:
@@ -54,7 +86,7 @@ class PatientPerceiver:
             found = await self._inner.listen(audio)
         except (Busy, Unavailable) as error:
             self._failed(error)
-            self.let_go += 1
+            metrics.LET_GO.labels("sound").inc()
             return ()
         self._answered()
         return found
@@ -64,7 +96,7 @@ class PatientPerceiver:
             found = await self._inner.look(image, read)
         except (Busy, Unavailable) as error:
             self._failed(error)
-            self.let_go += 1
+            metrics.LET_GO.labels("frame").inc()
             return Look((), None, ())
         self._answered()
         return found

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 
 from memory.errors import WriteFailed
 from perception.records import Moment
-from serve import failures
+from serve import failures, metrics
 from serve.errors import Busy, Unavailable
 
 log = logging.getLogger("lookback.live")
@@ -36,13 +36,13 @@ class Remembering:
         self._something = asyncio.Event()
         self._taken = asyncio.Event()
         self._refused = False
-        self.given_up = 0  # moments
 
     def add(self, moment: Moment, keyframe: bytes | None) -> None:
         """The next moment, with its keyframe as encoded."""
         if len(self._waiting) >= KEPT:
-            self._waiting.popleft()
-            self.given_up += 1
+            self._drop_first()
+            metrics.GIVEN_UP.inc()
+        metrics.QUEUED.labels("moments").inc()
         self._waiting.append((moment, keyframe))
         self._something.set()
 
@@ -55,12 +55,17 @@ class Remembering:
 
     async def run(self) -> None:
         """Remember, until cancelled."""
-        while True:
-            await self._something.wait()
-            self._something.clear()
+        try:
+            while True:
+                await self._something.wait()
+                self._something.clear()
+                while self._waiting:
+                    await self._offer(*self._waiting[0])
+                    self._taken.set()
+        finally:
+            metrics.GIVEN_UP.inc(len(self._waiting))
             while self._waiting:
-                await self._offer(*self._waiting[0])
-                self._taken.set()
+                self._drop_first()
 
     async def _offer(self, moment: Moment, keyframe: bytes | None) -> None:
         try:
@@ -75,7 +80,11 @@ class Remembering:
             await asyncio.sleep(AGAIN)
             return
         if self._waiting and self._waiting[0][0] is moment:
-            self._waiting.popleft()
+            self._drop_first()
         if self._refused:
             self._refused = False
             self._say(None)
+
+    def _drop_first(self) -> None:
+        self._waiting.popleft()
+        metrics.QUEUED.labels("moments").dec()

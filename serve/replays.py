@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from perception.errors import PerceptionError
+from perception.errors import PerceptionError, SourceError
 from perception.records import Stream
 from perception.sources import RecordingSource
 from reasoning.gate import Gate
@@ -30,6 +32,7 @@ class Replay:
 
     stream: Stream
     seconds: float | None
+    name: str  # of the recording, as its sender calls it
     state: Literal["waiting", "running", "done", "failed"] = "waiting"
     started: float = field(default_factory=time.monotonic)
     wall_seconds: float = 0.0
@@ -80,17 +83,22 @@ class Replays:
         """The recording at `path`. Raises NotMedia and its kin from `perception.errors`. Blocking."""
         return RecordingSource(path, speed=speed)
 
-    def start(self, stream: Stream, source: RecordingSource, path: Path) -> Replay:
-        """Replay an opened recording; its file is deleted afterwards."""
+    def start(self, stream: Stream, source: RecordingSource, path: Path, name: str) -> Replay:
+        """Replay an opened recording; its file is deleted afterwards. What goes wrong names it."""
         if self.running(stream.id):
             raise ReplayRunning(stream.id)
-        replay = Replay(stream, source.seconds)
+        replay = Replay(stream, source.seconds, name)
         self._replays[stream.id] = replay
         self._forget_oldest()
         task = asyncio.create_task(self._run(replay, source, path))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return replay
+
+    def sessions(self) -> list[StreamSession]:
+        """Those that are under way."""
+        replays = self._replays.values()
+        return [one.session for one in replays if one.session and one.state == "running"]
 
     def forget_answers(self) -> None:
         """Drop the answers that replays have given so far."""
@@ -106,9 +114,7 @@ class Replays:
     async def _run(self, replay: Replay, source: RecordingSource, path: Path) -> None:
         stream_id = replay.stream.id
         try:
-            metrics.QUEUED.labels("replays").inc()
-            async with self._room:
-                metrics.QUEUED.labels("replays").dec()
+            async with self._turn():
                 replay.state, replay.started = "running", time.monotonic()
                 replay.session = StreamSession(
                     replay.stream,
@@ -129,11 +135,22 @@ class Replays:
             metrics.forget_stream(stream_id)
             self._events.publish(stream_id, "replayed", replay.to_json())
 
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        with metrics.waiting("replays"):
+            await self._room.acquire()
+        try:
+            yield
+        finally:
+            self._room.release()
+
     def _fail(self, replay: Replay, code: str, errors: BaseExceptionGroup[Exception]) -> None:
         first: Any = errors
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]
         log.error("replay of %s failed: %s", replay.stream.id, type(first).__name__)
+        if isinstance(first, SourceError):
+            first = first.named(replay.name)
         said = failures.known(first)[1]["error"]["message"]
         replay.state, replay.error = "failed", {"code": code, "message": said}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Response
@@ -11,10 +12,12 @@ from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse
 
 from memory.records import Query
-from reasoning.records import Answer, Question, Replace
+from reasoning.records import Answer, Question, Replace, Token
 from serve import api, failures, metrics
 from serve.events import sse
 from serve.hub import Hub
+
+Piece = Token | Replace | Answer
 
 
 def router(hub: Hub) -> APIRouter:
@@ -34,11 +37,13 @@ def router(hub: Hub) -> APIRouter:
             at=at,
             follows=hub.dialogue.last(asked.stream_id),
         )
+        pieces = hub.services.reasoning.answer(question)
         if asked.stream:
-            return EventSourceResponse(_streamed(hub, question))
-        async for piece in hub.services.reasoning.answer(question):
+            # Refused before its first word, a question gets a status of its own.
+            return EventSourceResponse(_streamed(hub, question, await anext(pieces), pieces))
+        async for piece in pieces:
             if isinstance(piece, Answer):
-                return JSONResponse(_counted(hub, piece, asked.stream_id))
+                return JSONResponse(_noted(hub, piece, asked.stream_id))
         raise HTTPException(500, "the answer ended before it was whole")
 
     @routes.post("/search", summary="Search the memory")
@@ -62,25 +67,27 @@ def router(hub: Hub) -> APIRouter:
     return routes
 
 
-async def _streamed(hub: Hub, question: Question) -> AsyncIterator[bytes]:
+async def _streamed(
+    hub: Hub, question: Question, first: Piece, rest: AsyncIterator[Piece]
+) -> AsyncIterator[bytes]:
     try:
-        async for piece in hub.services.reasoning.answer(question):
-            if isinstance(piece, Answer):
-                yield sse("answer", _counted(hub, piece, question.stream_id))
-            else:
-                yield sse(
-                    "replace" if isinstance(piece, Replace) else "token", {"text": piece.text}
-                )
+        async with aclosing(rest) as following:  # type: ignore[type-var]  # typed as an iterator, it is a generator
+            yield _event(hub, question, first)
+            async for piece in following:
+                yield _event(hub, question, piece)
     except Exception as error:  # noqa: BLE001 - the status line is out: the error goes in the stream
         yield sse("error", failures.known(error)[1])
 
 
-def _counted(hub: Hub, answer: Answer, stream_id: str | None) -> dict[str, Any]:
-    """The answer's JSON, once it is counted and part of the dialogue on its stream."""
+def _event(hub: Hub, question: Question, piece: Piece) -> bytes:
+    if isinstance(piece, Answer):
+        return sse("answer", _noted(hub, piece, question.stream_id))
+    return sse("replace" if isinstance(piece, Replace) else "token", {"text": piece.text})
+
+
+def _noted(hub: Hub, answer: Answer, stream_id: str | None) -> dict[str, Any]:
+    """The answer's JSON, once it is part of the dialogue on its stream."""
     hub.dialogue.note(stream_id, answer)
     if stream_id is not None and stream_id in hub.live:
         hub.live[stream_id].typed(answer)
-    metrics.ANSWERS.labels(answer.method).inc()
-    metrics.LATENCY.labels("first_token").observe(answer.timings.first_token_ms / 1000)
-    metrics.LATENCY.labels("answer").observe(answer.timings.total_ms / 1000)
     return answer.to_json()

@@ -15,6 +15,7 @@ from fastapi import APIRouter, File, Form, HTTPException, Query, Response, Uploa
 from fastapi import Path as PathParameter
 from fastapi.sse import EventSourceResponse
 
+from perception.errors import SourceError
 from perception.records import Stream
 from serve import api
 from serve.errors import ReplayRunning
@@ -26,6 +27,7 @@ Time = Annotated[api.Seconds | None, Query()]
 
 # A comment line this often keeps proxies from closing a quiet event stream.
 KEEP_ALIVE = 15.0
+LONGEST_NAME = 200  # characters kept of what an upload is called
 
 
 def router(hub: Hub) -> APIRouter:
@@ -38,6 +40,8 @@ def router(hub: Hub) -> APIRouter:
 
     @routes.get("/streams/{stream_id}/timeline", summary="A stream's moments in order")
     async def timeline(stream_id: StreamId, start: Time = None, end: Time = None) -> dict[str, Any]:
+        if start is not None and end is not None and end < start:
+            raise HTTPException(422, f"end {end} is before start {start}")
         stream = await hub.stream(stream_id)
         moments = await hub.services.memory.timeline(stream_id, start, end)
         return {**api.stream_json(stream), "moments": [api.moment_json(one) for one in moments]}
@@ -74,13 +78,16 @@ def router(hub: Hub) -> APIRouter:
             raise ReplayRunning(stream_id)
         begun = api.wall_time(wall_start) if wall_start else None
         known = await hub.find_stream(stream_id)
-        stream = known or Stream(stream_id, begun or datetime.now(UTC), file.filename or "upload")
+        name = Path(file.filename or "").name[:LONGEST_NAME] or "upload"
+        stream = known or Stream(stream_id, begun or datetime.now(UTC), name)
         path = await asyncio.to_thread(_keep, file, hub.settings.store)
         try:
             opened = await asyncio.to_thread(hub.replays.open, path, speed)
-            return hub.replays.start(stream, opened, path).to_json()
-        except BaseException:
+            return hub.replays.start(stream, opened, path, name).to_json()
+        except BaseException as error:
             path.unlink(missing_ok=True)
+            if isinstance(error, SourceError):
+                raise error.named(name) from error
             raise
 
     return routes

@@ -1,4 +1,4 @@
-"""What the gateway needs of the rest, and its two forms: Ray Serve handles, or objects in this process.
+"""What the gateway needs of the rest, and its form in one process; `remote.py` has the other.
 
 The gateway, the sessions and their tests know only these Protocols.
 """
@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
+
+from prometheus_client.metrics_core import Metric
 
 from memory.records import (
     DeletionReceipt,
@@ -25,14 +27,10 @@ from perception.records import Moment, Observation, Stream
 from reasoning import Agent
 from reasoning.records import Answer, Question, Replace, Token
 from reasoning.speaker import Speaker, Speech
-from serve.errors import Busy, Unavailable
+from serve import metrics
 
 if TYPE_CHECKING:
-    from ray.serve.handle import DeploymentHandle
-
     from perception.perceiver import Perceiver
-
-T = TypeVar("T")
 
 
 class MemoryService(MemoryReader, Protocol):
@@ -67,16 +65,22 @@ class Talking(Protocol):
         ...
 
 
+async def measured_here() -> list[Metric]:
+    """The parts work in this process."""
+    return metrics.worked()
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The three parts behind the gateway. `healthy` says which of them answer. Without `talking`,
-    answers are neither prepared nor spoken."""
+    """The three parts behind the gateway. `healthy` says which of them answer; `worked` gives what
+    they measured of their own work. Without `talking`, answers are neither prepared nor spoken."""
 
     perception: Perceiver
     memory: MemoryService
     reasoning: ReasoningService
     healthy: Callable[[], Any]  # async () -> dict[name, bool]
     talking: Talking | None = None
+    worked: Callable[[], Awaitable[list[Metric]]] = measured_here
 
 
 class InProcessMemory:
@@ -162,82 +166,3 @@ class InProcessTalking:
 
     async def speak(self, text: str) -> Speech:
         return await asyncio.to_thread(self._speaker.speak, text)
-
-
-class RemoteMemory(InProcessMemory):
-    """The Memory deployment: the same calls, through its handle."""
-
-    def __init__(self, handle: DeploymentHandle[Any]) -> None:
-        self._handle = handle
-
-    async def _call(self, method: str, *arguments: Any) -> Any:
-        return await _answered("Memory", getattr(self._handle, method).remote(*arguments))
-
-
-class RemotePerceiver:
-    """The Perception deployment as a Perceiver."""
-
-    def __init__(self, handle: DeploymentHandle[Any]) -> None:
-        self._handle = handle
-
-    async def recognize(self, audio: Any, effort: Any = "full") -> Any:
-        return await _answered("Perception", self._handle.recognize.remote((audio, effort)))
-
-    async def listen(self, audio: Any) -> Any:
-        return await _answered("Perception", self._handle.listen.remote(audio))
-
-    async def look(self, image: Any, read: bool) -> Any:
-        return await _answered("Perception", self._handle.look.remote((image, read)))
-
-
-class RemoteReasoning:
-    """The Reasoning deployment: a stream of pieces, cancelled when it is closed."""
-
-    def __init__(self, handle: DeploymentHandle[Any]) -> None:
-        self._handle = handle.options(stream=True)
-
-    async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
-        pieces: Any = self._handle.answer.remote(question)
-        try:
-            async for piece in pieces:
-                yield piece
-        except Exception as error:
-            raise _ours("Reasoning", error) from error
-        finally:
-            pieces.cancel()
-
-
-class RemoteTalking:
-    """The Reasoning deployment, which also prepares and speaks."""
-
-    def __init__(self, handle: DeploymentHandle[Any]) -> None:
-        self._handle = handle
-
-    async def prepare(self, question: Question) -> None:
-        await _answered("Reasoning", self._handle.prepare.remote(question))
-
-    async def speak(self, text: str) -> Speech:
-        said: Speech = await _answered("Reasoning", self._handle.speak.remote(text))
-        return said
-
-
-async def _answered(what: str, response: Any) -> Any:
-    try:
-        return await response
-    except Exception as error:
-        raise _ours(what, error) from error
-
-
-def _ours(what: str, error: Exception) -> Exception:
-    """Ray's wrapping of a failure taken off, so that a caller sees the error the part raised."""
-    from ray.exceptions import RayError, RayTaskError
-    from ray.serve.exceptions import BackPressureError, RayServeException
-
-    if isinstance(error, BackPressureError):
-        return Busy(what)
-    if isinstance(error, RayTaskError):
-        cause = error.cause
-        return cause if isinstance(cause, Exception) else Unavailable(f"{what}: {error}")
-    if isinstance(error, RayError | RayServeException):
-        return Unavailable(f"{what} is not answering: it may be restarting")
-    return error

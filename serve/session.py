@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from perception.pipeline import Heard, MomentCut, Progress, Seen, StreamPipeline
@@ -19,11 +20,10 @@ from reasoning.gate import Gate
 from reasoning.records import Answer, Question, Replace
 from serve import metrics
 from serve.api import moment_json, observation_json
-from serve.errors import Busy, Unavailable
+from serve.patient import WaitingPerceiver, patiently
 from serve.services import Services
 
 ANSWERS_AT_ONCE = 2  # of one stream's spoken questions
-PATIENCE = 60  # seconds a spoken question waits for a busy or restarting part
 
 # Float32 bytes of one observation's vector: what a moment weighs beside its text and keyframe.
 VECTOR_BYTES = 384 * 4
@@ -65,14 +65,14 @@ class StreamSession:
         """Perceive until the source ends, and answer what was asked on the way."""
         pipeline = StreamPipeline(
             self.stream,
-            self._services.perception,
+            WaitingPerceiver(self._services.perception),
             role_of=lambda text: self._gate.judge(text).role,
         )
         async with asyncio.TaskGroup() as answering:
             async for event in pipeline.run(self._source):
                 match event:
                     case MomentCut(moment, keyframe):
-                        await self._remember(moment, keyframe)
+                        await patiently(partial(self._remember, moment, keyframe))
                     case Heard(observation, _) if observation.role == "question":
                         self._perceived(observation)
                         answering.create_task(self._answer(observation, time.perf_counter()))
@@ -118,7 +118,8 @@ class StreamSession:
         self._publish("state", {"state": "thinking", "question": question.text})
         try:
             async with self._answering:
-                answer = await self._patiently(question)
+                # A recording asks faster than anybody would: its questions wait their turn.
+                answer = await patiently(lambda: self._generate(question))
         except Exception as error:  # noqa: BLE001 - an answer that fails must not stop perception
             metrics.FAILED_ANSWERS.inc()
             self._publish("state", {"state": "failed", "message": str(error)})
@@ -128,15 +129,6 @@ class StreamSession:
         self.tally.answers.append(body)
         self._publish("answer", body)
         self._publish("state", {"state": "listening"})
-
-    async def _patiently(self, question: Question) -> Answer:
-        """A recording asks faster than anybody would: its questions wait their turn."""
-        for _ in range(PATIENCE):
-            try:
-                return await self._generate(question)
-            except (Busy, Unavailable):
-                await asyncio.sleep(1)
-        return await self._generate(question)
 
     async def _generate(self, question: Question) -> Answer:
         async for piece in self._services.reasoning.answer(question):

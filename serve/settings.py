@@ -15,7 +15,10 @@ import yaml
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from serve.errors import BadSettings
+from serve import ice
+from serve.errors import BadSettings, TokenNeeded
+
+SECRET = frozenset({"token", "ice_servers"})  # what is wrong with them is said without them
 
 PROFILES = Path(__file__).parent / "profiles"
 
@@ -54,6 +57,12 @@ class Settings(BaseSettings):
     replays: int = Field(2, ge=1, description="Recordings replayed at once; more wait.")
     answer_queue: int = Field(8, ge=1, description="Questions that may wait; more get 429.")
     perception_queue: int = Field(64, ge=1, description="Perception calls that may wait.")
+    memory_queue: int = Field(
+        128, ge=1, description="Reads and writes of memory that may wait; more get 429."
+    )
+    http_requests: int = Field(
+        200, ge=1, description="Requests under way at once, event streams included; more get 429."
+    )
     object_store_mb: int = Field(
         80, ge=80, description="Ray's shared memory for frames and audio, MB."
     )
@@ -106,6 +115,12 @@ class Settings(BaseSettings):
     def _expand(cls, value: Path) -> Path:
         return value.expanduser().resolve()
 
+    @field_validator("ice_servers")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        ice.read(value)
+        return value
+
     @property
     def on_loopback(self) -> bool:
         if self.host == "localhost":
@@ -144,7 +159,15 @@ def load(**flags: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise BadSettings(f"{where}: {first['msg']} (got {first.get('input')!r})") from error
+        said = f"{where}: {first['msg'].removeprefix('Value error, ')}"
+        got = "" if where in SECRET else f" (got {first.get('input')!r})"
+        raise BadSettings(said + got) from error
+
+
+def require_token(settings: Settings) -> None:
+    """Raises TokenNeeded if other machines could ask without one."""
+    if not settings.on_loopback and settings.token is None:
+        raise TokenNeeded(settings.host)
 
 
 def profile_args(name: str) -> dict[str, Any]:

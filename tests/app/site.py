@@ -29,9 +29,16 @@ from perception.records import Kind, Moment, Observation, Stream
 from perception.sounds import SilentListener
 from perception.tagger import BrightnessTagger
 from reasoning import Agent, ScriptedGenerator
-from reasoning.records import Answer, Citation, Question, Replace, Timings, Token
+from reasoning.records import (
+    Answer,
+    Citation,
+    Question,
+    Replace,
+    Timings,
+    Token,
+    keyframe_url,
+)
 from reasoning.speaker import ToneSpeaker
-from serve.api import keyframe_url
 from serve.gateway import build_app
 from serve.hub import Hub
 from serve.services import InProcessMemory, InProcessTalking, MemoryService, Services

@@ -62,6 +62,8 @@ def test_serve_help_lists_every_setting() -> None:
         (["forget", "--store", "{store}"], "what to forget"),
         (["forget", "--store", "{store}", "--stream-id", "attic"], "--yes"),
         (["timeline", "nobody", "--store", "{store}"], "nobody"),
+        (["timeline", "attic?start=99", "--store", "{store}"], "id of a stream"),
+        (["replay", "{text}", "--stream-id", ".."], "id of a stream"),
         (["ask", "", "--store", "{store}"], "question"),
         (["ask", "Where is the tent?", "--at", "noonish", "--store", "{store}"], "noonish"),
         (["search", "x", "--profile-is-not-an-option"], "No such option"),

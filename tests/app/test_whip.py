@@ -132,8 +132,25 @@ async def test_trickle_and_other_methods_get_405_in_words(site: LiveSite) -> Non
 
 
 async def test_a_stream_id_that_cannot_be_is_refused(site: LiveSite) -> None:
-    response = await site.client.post("/whip?stream_id=../x", content="v=0", headers=SDP)
-    assert response.status_code == 422
+    for stream_id in ("../x", "..", "."):
+        response = await site.client.post(
+            f"/whip?stream_id={stream_id}", content="v=0", headers=SDP
+        )
+        assert response.status_code == 422
+
+
+async def test_an_id_in_any_script_comes_back_as_an_address(site: LiveSite) -> None:
+    """A header holds no such letters: the answer was a 500."""
+    caller = Caller(site.client, audio=Sound())
+    named = {"stream_id": "Küche 台所"}
+    response = await site.client.post(
+        "/whip", params=named, content=await caller.offer(), headers=SDP
+    )
+    assert response.status_code == 201
+    assert response.headers["location"] == "/whip/K%C3%BCche%20%E5%8F%B0%E6%89%80"
+    assert (await site.client.delete(response.headers["location"])).status_code == 200
+    assert len(site.calls) == 0
+    await caller.connection.close()
 
 
 async def test_a_stream_that_is_live_is_not_taken_twice(site: LiveSite) -> None:

@@ -171,7 +171,10 @@ def test_after_a_failed_flush_nothing_more_is_acknowledged(
                 store.remember(stream(), [moment(1)], {})
         with pytest.raises(WriteFailed, match="open it again"):
             store.remember(stream(), [moment(2)], {})
+        with pytest.raises(WriteFailed, match="open it again"):
+            store.check()
     with Store(tmp_path, HashEmbedder()) as store:
+        store.check()
         assert store.timeline("cam") == [moment(0)]
         store.remember(stream(), [moment(2)], {})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import httpx
 import pytest
 
 from memory.store import Store
+from perception.records import Moment, Observation, Stream
 from serve.settings import Settings
+from tests.memory.storing import picture
 from tests.serve.conftest import client_of
 
 pytestmark = pytest.mark.unit
@@ -108,6 +111,7 @@ BAD = [
     ("no text", posted({**REMOTE, "text": "  "}), 422),
     ("nothing observed", {"stream_id": "meeting", "observations": []}, 422),
     ("a stream id with a slash", posted(stream_id="a/b"), 422),
+    ("a stream id that is a step", posted(stream_id=".."), 422),
     ("a wall clock without a zone", posted(wall_start="2026-03-02T09:00:00"), 400),
     ("a wall clock that is none", posted(wall_start="yesterday"), 400),
 ]
@@ -201,6 +205,40 @@ async def test_a_file_that_is_no_recording_is_refused(api: httpx.AsyncClient) ->
     assert (await api.get("/v1/streams")).json()["streams"] == []
 
 
+async def test_a_bad_recording_is_named_as_its_sender_names_it(api: httpx.AsyncClient) -> None:
+    """The message named a temporary file of the server."""
+    for name in ("my film.mp4", "../../my film.mp4"):
+        reply = await api.post("/v1/streams/film/replay", files={"file": (name, b"no film " * 99)})
+        assert reply.json()["error"]["message"].startswith("my film.mp4: is not a recording")
+
+
+@pytest.mark.parametrize("step", ["%2E", "%2e%2E"])
+async def test_a_step_is_no_stream(api: httpx.AsyncClient, step: str) -> None:
+    for method, what in (("GET", "timeline"), ("GET", "events"), ("POST", "replay")):
+        request = httpx.Request(method, "http://localhost")
+        raw = f"/v1/streams/{step}/{what}".encode()
+        request.url = request.url.copy_with(raw_path=raw)
+        reply = await api.send(request)
+        assert 400 <= reply.status_code < 500, (method, what)
+    for body in (
+        {"question": "Where?", "stream_id": ".."},
+        {"question": "Where?", "stream_id": "."},
+    ):
+        assert (await api.post("/v1/ask", json=body)).status_code == 422
+
+
+async def test_an_id_in_any_script_is_found_by_the_address_given_for_its_picture(
+    api: httpx.AsyncClient, store: Store
+) -> None:
+    stream = Stream("cuisine d’été 台所+1", datetime(2026, 3, 2, tzinfo=UTC), "test", 4.0)
+    digest, content = picture("crate")
+    seen = Observation(stream.id, "vision", 1.0, 2.0, "a wooden crate")
+    store.remember(stream, [Moment(stream.id, 1.0, 2.0, (seen,), digest)], {digest: content})
+    (hit,) = (await api.post("/v1/search", json={"query": "crate"})).json()["results"]
+    assert hit["keyframe"].isascii()
+    assert (await api.get(hit["keyframe"])).content == content
+
+
 async def test_forgetting_everything_by_accident_is_refused(api: httpx.AsyncClient) -> None:
     await api.post("/v1/observations", json=posted())
     bodies: list[dict[str, Any]] = [{}, {"start": 0, "end": 10}, {"moment_ids": []}]
@@ -233,6 +271,35 @@ async def test_a_name_that_is_not_ours_is_refused(api: httpx.AsyncClient) -> Non
     reply = await api.get("/v1/streams", headers={"host": "evil.example"})
     assert reply.status_code == 403
     assert reply.json()["error"]["code"] == "foreign_host"
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [("127.0.0.1", 200), ("::1", 200), ("::ffff:127.0.0.1", 200), ("192.0.2.7", 403), ("", 403)],
+)
+async def test_without_a_token_only_this_machine_may_ask(
+    tmp_path: Path, store: Store, address: str, status: int
+) -> None:
+    """A cluster's proxy listens where it was told to, not where our settings say; and a Host header
+    says whatever its sender likes."""
+    async with client_of(Settings(store=tmp_path / "store"), store) as client:
+        client._transport.client = (address, 5000)  # type: ignore[attr-defined]  # of ASGITransport
+        reply = await client.get("/v1/streams")
+        assert reply.status_code == status
+        if status == 403:
+            assert reply.json()["error"]["code"] == "foreign_client"
+    settings = Settings(store=tmp_path / "store", token="secret")
+    async with client_of(settings, store, authorization="Bearer secret") as client:
+        client._transport.client = (address, 5000)  # type: ignore[attr-defined]  # of ASGITransport
+        assert (await client.get("/v1/streams")).status_code == 200
+
+
+async def test_a_timeline_that_ends_before_it_starts_is_refused(api: httpx.AsyncClient) -> None:
+    await api.post("/v1/observations", json=posted())
+    path = "/v1/streams/meeting/timeline"
+    reply = await api.get(path, params={"start": 9, "end": 1})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (422, "invalid")
+    assert (await api.get(path, params={"start": 5, "end": 5})).status_code == 200
 
 
 async def test_the_same_stream_cannot_begin_at_another_time(api: httpx.AsyncClient) -> None:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from serve import ice
+from serve.application import build
 from serve.errors import BadSettings, PortInUse, TokenNeeded
+from serve.ice import IceServer
 from serve.launch import check
 from serve.settings import Settings, load
 
@@ -46,6 +49,12 @@ def test_binding_beyond_loopback_needs_a_token(tmp_path: Path) -> None:
         check(Settings(host="0.0.0.0", store=tmp_path))
 
 
+def test_deploying_onto_a_cluster_beyond_loopback_needs_a_token_as_well(tmp_path: Path) -> None:
+    with pytest.raises(TokenNeeded, match="LOOKBACK_TOKEN"):
+        build({"host": "0.0.0.0", "store": str(tmp_path)})
+    build({"host": "0.0.0.0", "store": str(tmp_path), "token": "secret"})
+
+
 def test_an_empty_token_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOOKBACK_TOKEN", " ")
     with pytest.raises(TokenNeeded):
@@ -59,3 +68,38 @@ def test_a_port_in_use_is_said_at_once(tmp_path: Path, taken_port: int) -> None:
 
 def test_the_token_is_not_in_what_is_printed() -> None:
     assert "hunter2" not in repr(Settings(token="hunter2"))
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ('[{"urls": "turn:a.example", "credential": "hunter2"', "not JSON"),
+        ('{"urls": "turn:a.example", "credential": "hunter2"}', "not a JSON list"),
+        ('[{"url": "turn:a.example", "credential": "hunter2"}]', "urls"),
+        ('[{"urls": "turn:a.example", "password": "hunter2"}]', "password"),
+        ('[{"urls": [], "credential": "hunter2"}]', "urls"),
+        ('[{"urls": "turn:a.example", "username": 7, "credential": "hunter2"}]', "username"),
+        ("https://a.example/hunter2", "not a URL"),
+        ("stun:a.example, hunter2", "URL 2"),
+    ],
+)
+def test_broken_ice_servers_are_found_when_settings_are_read(
+    monkeypatch: pytest.MonkeyPatch, setting: str, said: str
+) -> None:
+    """They were found by the first live session. The secrets among them are not printed."""
+    monkeypatch.setenv("LOOKBACK_ICE_SERVERS", setting)
+    with pytest.raises(BadSettings, match="^ice_servers: ") as found:
+        load()
+    assert said in str(found.value)
+    assert "\n" not in str(found.value)
+    assert "hunter2" not in str(found.value)
+
+
+def test_ice_servers_are_urls_or_what_browsers_take() -> None:
+    listed = '[{"urls": ["turn:a.example?transport=tcp"], "username": "me", "credential": "s"}]'
+    assert ice.read(listed) == (IceServer(("turn:a.example?transport=tcp",), "me", "s"),)
+    assert ice.read("stun:a.example:3478, stun:b.example") == (
+        IceServer(("stun:a.example:3478",)),
+        IceServer(("stun:b.example",)),
+    )
+    assert ice.read(" ") == ()

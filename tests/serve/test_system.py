@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from bench import truth
-from tests.server import Server, lookback
+from tests.server import Server, free_port, lookback
 
 pytestmark = pytest.mark.serve
 
@@ -157,8 +157,9 @@ def test_a_bad_recording_leaves_the_server_up(server: Server, tmp_path: Path) ->
 
 
 def test_a_second_server_on_the_same_store_is_refused(server: Server) -> None:
-    second = lookback("serve", "--store", str(server.store), "--port", "1")
+    second = lookback("serve", "--store", str(server.store), "--port", str(free_port()))
     assert second.returncode == 2
+    assert "is in use by process" in second.stderr
     assert "Traceback" not in second.stderr
 
 

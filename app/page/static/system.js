@@ -15,6 +15,13 @@ const STAGES = {
   answer: "Question to whole answer",
   search: "Search",
   remember: "Writing a moment",
+  recognise: "Recognising what is said",
+  recognise_draft: "Recognising it meanwhile",
+  look: "Looking at a frame",
+  look_and_read: "Looking at a frame and reading it",
+  listen: "Listening to sounds",
+  prepare: "Preparing an answer",
+  speak: "Speaking a sentence",
 };
 
 export class SystemTab {
@@ -111,7 +118,7 @@ export class SystemTab {
 
   failures(all) {
     const failed = all.find((one) => one.name === "lookback_failed_answers_total")?.value || 0;
-    const waiting = all.filter((one) => one.name === "lookback_queue_depth").reduce((sum, one) => sum + one.value, 0);
+    const waiting = all.filter((one) => one.name === "lookback_queue_depth" && one.labels.queue === "replays").reduce((sum, one) => sum + one.value, 0);
     const said = [];
     if (waiting) said.push(`${plural(waiting, "recording")} waiting`);
     if (failed) said.push(`${plural(failed, "answer")} failed since the start`);

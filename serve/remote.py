@@ -1,0 +1,143 @@
+"""The three parts through Ray Serve's handles: the form of `services.py` that a deployment uses."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from prometheus_client.metrics_core import Metric
+
+from reasoning.records import Answer, Question, Replace, Token
+from reasoning.speaker import Speech
+from serve import metrics
+from serve.errors import Busy, Unavailable
+from serve.services import InProcessMemory
+
+PING_TIMEOUT = 5.0  # seconds
+# A ping waits behind what is at work. A part that answered something this many seconds ago is
+# busy, not gone.
+RECENT = 15.0
+
+
+class Part:
+    """A deployment as its callers know it. What it raises comes out as it was raised there."""
+
+    def __init__(
+        self,
+        name: str,
+        handle: Any,  # a DeploymentHandle
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self._handle = handle
+        self._clock = clock
+        self._heard: float | None = None  # when it answered last
+        self._calls = metrics.CALLS.labels(name.lower())
+
+    async def call(self, method: str, *arguments: Any) -> Any:
+        """What the method returns. Raises Busy, Unavailable, or what the method raised."""
+        with self._calls.track_inprogress():
+            try:
+                result = await getattr(self._handle, method).remote(*arguments)
+            except Exception as error:
+                raise ours(self.name, error) from error
+        self._heard = self._clock()
+        return result
+
+    async def stream(self, method: str, *arguments: Any) -> AsyncIterator[Any]:
+        """The pieces the method yields; closing this cancels it. Raises as `call`."""
+        pieces: Any = getattr(self._handle.options(stream=True), method).remote(*arguments)
+        with self._calls.track_inprogress():
+            try:
+                async for piece in pieces:
+                    self._heard = self._clock()
+                    yield piece
+            except Exception as error:
+                raise ours(self.name, error) from error
+            finally:
+                pieces.cancel()
+
+    async def alive(self) -> bool:
+        """Whether it answers, and does not say that it is unwell."""
+        try:
+            await asyncio.wait_for(self.call("ping"), PING_TIMEOUT)
+        except (TimeoutError, Busy):
+            return self._heard is not None and self._clock() - self._heard < RECENT
+        except Exception:  # noqa: BLE001 - whatever kept it from answering, it is not healthy
+            return False
+        return True
+
+    async def worked(self) -> list[Metric]:
+        """What it measured of its own work; nothing while it does not answer."""
+        try:
+            found: list[Metric] = await asyncio.wait_for(self.call("worked"), PING_TIMEOUT)
+        except Exception:  # noqa: BLE001 - the other figures are wanted most when a part is away
+            return []
+        return found
+
+
+class RemoteMemory(InProcessMemory):
+    """The Memory deployment: the same calls, through its handle."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+
+    async def _call(self, method: str, *arguments: Any) -> Any:
+        return await self._part.call(method, *arguments)
+
+
+class RemotePerceiver:
+    """The Perception deployment as a Perceiver."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+
+    async def recognize(self, audio: Any, effort: Any = "full") -> Any:
+        return await self._part.call("recognize", audio, effort)
+
+    async def listen(self, audio: Any) -> Any:
+        return await self._part.call("listen", audio)
+
+    async def look(self, image: Any, read: bool) -> Any:
+        return await self._part.call("look", (image, read))
+
+
+class RemoteReasoning:
+    """The Reasoning deployment: a stream of pieces, cancelled when it is closed."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+
+    def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
+        return self._part.stream("answer", question)
+
+
+class RemoteTalking:
+    """The Reasoning deployment, which also prepares and speaks."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+
+    async def prepare(self, question: Question) -> None:
+        await self._part.call("prepare", question)
+
+    async def speak(self, text: str) -> Speech:
+        said: Speech = await self._part.call("speak", text)
+        return said
+
+
+def ours(what: str, error: Exception) -> Exception:
+    """Ray's wrapping of a failure taken off, so that a caller sees the error the part raised."""
+    from ray.exceptions import RayError, RayTaskError
+    from ray.serve.exceptions import BackPressureError, RayServeException
+
+    if isinstance(error, BackPressureError):
+        return Busy(what)
+    if isinstance(error, RayTaskError):
+        cause = error.cause
+        return cause if isinstance(cause, Exception) else Unavailable(f"{what}: {error}")
+    if isinstance(error, RayError | RayServeException):
+        return Unavailable(f"{what} is not answering: it may be restarting")
+    return error
