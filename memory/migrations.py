@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import lancedb
 import pyarrow as pa
 
+from memory.episode_rows import EPISODES, LEDGER, PINS
 from memory.errors import StoreNewer
 from memory.tables import MOMENTS, OBSERVATIONS, STREAMS, TIME
 
@@ -29,7 +30,14 @@ def m001_streams_moments_observations(db: lancedb.DBConnection) -> None:
     db.create_table("observations", schema=OBSERVATIONS, exist_ok=True)
 
 
-MIGRATIONS: list[Migration] = [m001_streams_moments_observations]
+def m003_episodes(db: lancedb.DBConnection) -> None:
+    """The long-term tier: episodes, the ledger of what was given up, pins."""
+    db.create_table("episodes", schema=EPISODES, exist_ok=True)
+    db.create_table("ledger", schema=LEDGER, exist_ok=True)
+    db.create_table("pins", schema=PINS, exist_ok=True)
+
+
+MIGRATIONS: list[Migration] = [m001_streams_moments_observations, m003_episodes]
 
 
 def applied(db: lancedb.DBConnection) -> list[str]:

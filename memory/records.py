@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from perception.records import Kind, Moment, Observation, Stream
+from perception.records import Kind, Moment, Observation, Stream, milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,51 @@ class Hit:
     coverage: float
     wall_start: datetime  # of its stream
     keyframe: str | None
+    outlived: bool = False  # the observation was given up; an episode kept this quote of it
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What an episode keeps of one observation. `outlived`: the observation itself was given up."""
+
+    id: str  # of the observation; a long text is cut in the quote
+    observation: Observation
+    moment_id: str
+    outlived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """Many moments compressed: level 1 holds minutes, 2 hours, 3 days. `quotes` and `keyframes`
+    (SHA-256) are best first; `children` are ids of moments at level 1, of episodes above."""
+
+    stream_id: str
+    level: int
+    start: float
+    end: float
+    wall_start: datetime  # of its stream
+    text: str  # the summary
+    quotes: tuple[Quote, ...]
+    keyframes: tuple[str, ...]
+    children: tuple[str, ...]
+    moments: int
+    written: Literal["extract", "model"] = "extract"
+
+    @property
+    def id(self) -> str:
+        """Deterministic: its stream, its level and where it starts."""
+        return f"{self.stream_id}:e{self.level}:{milliseconds(self.start):010d}"
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A span of a stream of which `count` observations of a kind are no longer kept."""
+
+    stream_id: str
+    start: float
+    end: float
+    kind: Kind
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +115,7 @@ class DeletionReceipt:
     streams: int
     bytes: int
     version: int
+    episodes: int = 0  # made anew without it, or gone with it
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,7 @@ class Remembering:
         self._vectorizer = Vectorizer(embedder)
         self._seal = seal
         self._forgets = 0
+        self._written: dict[str, set[float]] = {}
         self.streams: dict[str, Stream] = {}  # by id, as committed
         self._beginnings: dict[str, datetime] = {}
         self._load_streams()
@@ -125,10 +126,16 @@ class Remembering:
         if rows or moments or streams:
             self._seal()
             self.streams.update(streams)
+            self._note_written(batches, moments)
             self.commits += 1
         self.unsettled = not settled
         self.remove_unreferenced(replaced)
         return int(self.tables.observations.version)
+
+    def take_written(self) -> dict[str, set[float]]:
+        """By stream, where the moments start that were written since this was last called."""
+        written, self._written = self._written, {}
+        return written
 
     def forgotten(self) -> None:
         """Rows went: what `prepare` compared before now has to be compared again."""
@@ -180,6 +187,14 @@ class Remembering:
             elif stored["keyframe"] not in (None, row["keyframe"]):
                 replaced.add(stored["keyframe"])
         return list(rows.values()), replaced
+
+    def _note_written(self, batches: list[Batch], moments: list[Row]) -> None:
+        """Moments that are new, or that hold something new."""
+        changed = {row["id"] for row in moments}
+        for batch in batches:
+            changed.update(row["moment_id"] for row in batch.rows.values())
+            starts = {moment.start for moment in batch.moments if moment.id in changed}
+            self._written.setdefault(batch.stream.id, set()).update(starts)
 
     def _changed_streams(self, batches: list[Batch]) -> dict[str, Stream]:
         changed: dict[str, Stream] = {}

@@ -2,7 +2,7 @@
 
 DIR/lock          who writes to it
 DIR/sealed.json   the table versions that are known to be on the disk
-DIR/tables/       LanceDB: streams, moments, observations, meta
+DIR/tables/       LanceDB: streams, moments, observations, episodes, ledger, pins, meta
 DIR/media/        keyframes by their SHA-256
 """
 
@@ -29,10 +29,11 @@ from memory.errors import (
 from memory.failures import failures_named
 from memory.forget import Forgetting
 from memory.lock import StoreLock
+from memory.longterm import LongTerm
 from memory.maintenance import Maintenance, fragments, unindexed_rows
 from memory.media import MediaStore
 from memory.migrations import applied
-from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Stats
+from memory.records import DeletionReceipt, Episode, Hit, Query, Selection, Snapshot, Stats
 from memory.remember import Remembering
 from memory.search import Searcher
 from memory.tables import (
@@ -85,8 +86,13 @@ class Store:
         self._seal()
         self._search = Searcher(self.tables, embedder)
         self._remembering = Remembering(self.tables, self.media, embedder, self._seal)
+        self._longterm = LongTerm(self.tables, embedder, self._remembering, self._seal)
         self._forgetting = Forgetting(
-            self.tables, self.media, self.maintenance.purge, self._remembering
+            self.tables,
+            self.media,
+            self.maintenance.purge,
+            self._remembering,
+            self._longterm.resting,
         )
         self._schema = len(applied(self.tables.db))
         self._closing = threading.Lock()
@@ -144,6 +150,13 @@ class Store:
             receipt: DeletionReceipt = self._writer.call(lambda: self._forgetting.forget(what))
             return receipt
 
+    def consolidate(self) -> None:
+        """Do at once what the writer's thread does bit by bit when idle: close every episode that
+        can be closed."""
+        self._check_open()
+        with failures_named(self.path):
+            self._writer.call(self._longterm.run)
+
     # Reading
 
     def search(self, query: Query) -> list[Hit]:
@@ -172,6 +185,20 @@ class Store:
         rows = sorted(self._select("moments", where), key=lambda row: (row["start"], row["id"]))
         held = self._observations_of(stream_id, [row["id"] for row in rows])
         return [moment_of(row, held.get(row["id"], ())) for row in rows]
+
+    def episodes(
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        level: int = 1,
+    ) -> list[Episode]:
+        """The stream's closed episodes of a level that overlap [start, end], in order. The last
+        minutes of a stream belong to none yet. Raises `StreamNotFound`."""
+        self._check_open()
+        self._stream(stream_id)
+        _check_bounds(start, end)
+        return _settled(lambda: self._longterm.episodes(stream_id, start, end, level))
 
     def moment(self, moment_id: str) -> Moment:
         """Raises `MomentNotFound`."""
@@ -225,6 +252,7 @@ class Store:
                 "maintenance_runs": self.maintenance.runs,
                 "maintenance_seconds": round(self.maintenance.seconds, 3),
                 "commits": self._remembering.commits,
+                **self._longterm.stats(),
             },
         )
 
@@ -240,6 +268,7 @@ class Store:
     def _idle(self) -> None:
         self._search.sync()
         self.maintenance.idle()
+        self._longterm.idle()
 
     def _seal(self) -> None:
         self._durable.seal({table.name: table.version for table in self.tables.all()})
@@ -288,9 +317,7 @@ def _settled(read: Callable[[], T]) -> T:
 
 
 def _overlapping(stream_id: str, start: float | None, end: float | None) -> str:
-    for bound in (start, end):
-        if bound is not None and not abs(bound) < float("inf"):
-            raise InvalidRequest(f"a time must be a finite number of seconds, not {bound}")
+    _check_bounds(start, end)
     clauses = [f"stream_id = {quote(stream_id)}"]
     if start is not None:
         clauses.append(f"`end` >= {float(start)!r}")
@@ -302,6 +329,12 @@ def _overlapping(stream_id: str, start: float | None, end: float | None) -> str:
 def _near(one: Observation, other: Observation, seconds: float) -> bool:
     apart = max(one.start - other.end, other.start - one.end)
     return one.stream_id == other.stream_id and one.id != other.id and apart <= seconds
+
+
+def _check_bounds(start: float | None, end: float | None) -> None:
+    for bound in (start, end):
+        if bound is not None and not abs(bound) < float("inf"):
+            raise InvalidRequest(f"a time must be a finite number of seconds, not {bound}")
 
 
 def _in_time(row: Row) -> tuple[float, str, str]:

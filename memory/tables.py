@@ -76,9 +76,19 @@ class Tables:
     streams: LanceTable
     moments: LanceTable
     observations: LanceTable
+    episodes: LanceTable
+    ledger: LanceTable
+    pins: LanceTable
 
-    def all(self) -> tuple[LanceTable, LanceTable, LanceTable]:
-        return self.streams, self.moments, self.observations
+    def all(self) -> tuple[LanceTable, ...]:
+        return (
+            self.streams,
+            self.moments,
+            self.observations,
+            self.episodes,
+            self.ledger,
+            self.pins,
+        )
 
 
 def connect(path: Path, fresh_within: float | None = None) -> lancedb.DBConnection:
@@ -104,6 +114,9 @@ def open_tables(path: Path) -> Tables:
         streams=cast(LanceTable, db.open_table("streams")),
         moments=cast(LanceTable, db.open_table("moments")),
         observations=cast(LanceTable, db.open_table("observations")),
+        episodes=cast(LanceTable, db.open_table("episodes")),
+        ledger=cast(LanceTable, db.open_table("ledger")),
+        pins=cast(LanceTable, db.open_table("pins")),
     )
 
 
