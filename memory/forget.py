@@ -29,11 +29,13 @@ class Forgetting:
         tables: Tables,
         media: MediaStore,
         purge: Callable[[], None],
+        seal: Callable[[], None],
         remembering: Remembering,
     ) -> None:
         self.tables = tables
         self.media = media
         self._purge = purge
+        self._seal = seal
         self._remembering = remembering
         self._store = media.path.parent
         if (self._store / UNFINISHED).exists():
@@ -56,6 +58,7 @@ class Forgetting:
         write_whole(self._store / UNFINISHED, b"")
         self._delete(what, gone, kept, held)
         streams = self._delete_streams(what, {row["stream_id"] for row in (*held, *gone)})
+        self._seal()  # else a moment could come back after its picture went
         pictures = {row["keyframe"] for row in moments.values() if row["keyframe"]}
         removed, _ = self._remembering.remove_unreferenced(pictures)
         self._finish()

@@ -69,6 +69,7 @@ class Remembering:
         self._vectorizer = Vectorizer(embedder)
         self._seal = seal
         self._forgets = 0
+        self._midway: dict[str, str] = {}  # moments of a commit under way: their streams
         self._streams: dict[str, Stream] = {}
         self._beginnings: dict[str, datetime] = {}
         self._load_streams()
@@ -110,7 +111,8 @@ class Remembering:
         }
         moments, replaced = self._moments(batches)
         streams = self._changed_streams(batches)
-        settled, self.unsettled = not self.unsettled, True
+        self.unsettled = True
+        self._midway.update((m.id, m.stream_id) for b in batches for m in b.moments)
         if rows:
             vectors = np.stack([vector for _, vector in rows.values()])
             _merge(
@@ -122,13 +124,31 @@ class Remembering:
         if streams:
             streams_rows = [stream_row(stream) for stream in streams.values()]
             _merge(self.tables.streams, pa.Table.from_pylist(streams_rows, STREAMS))
+        for batch in batches:
+            for moment in batch.moments:
+                self._midway.pop(moment.id, None)
         if rows or moments or streams:
             self._seal()
             self._streams.update(streams)
             self.commits += 1
-        self.unsettled = not settled
+        self.unsettled = bool(self._midway)
         self.remove_unreferenced(replaced)
         return int(self.tables.observations.version)
+
+    def undo(self) -> None:
+        """Take away what a commit that failed between tables has left, unless it was repeated."""
+        if not self._midway:
+            return
+        streams = _lookup(self.tables.streams, sorted(set(self._midway.values())), ["id"])
+        begun = {row["id"] for row in streams}
+        held = {row["id"] for row in _lookup(self.tables.moments, sorted(self._midway), ["id"])}
+        left = [id for id, stream in self._midway.items() if id not in held or stream not in begun]
+        for first in range(0, len(left), LOOKUP):
+            ids = left[first : first + LOOKUP]
+            self.tables.moments.delete(any_of("id", ids))
+            self.tables.observations.delete(any_of("moment_id", ids))
+        self._midway.clear()
+        self.unsettled = False
 
     def forgotten(self) -> None:
         """Rows went: what `prepare` compared before now has to be compared again."""

@@ -82,11 +82,11 @@ class Store:
         self.maintenance = Maintenance(self.tables, self._seal)
         self.maintenance.create_indexes()
         self._durable = durable
+        self._remembering = Remembering(self.tables, self.media, embedder, self._seal)
         self._seal()
         self._search = Searcher(self.tables, embedder)
-        self._remembering = Remembering(self.tables, self.media, embedder, self._seal)
         self._forgetting = Forgetting(
-            self.tables, self.media, self.maintenance.purge, self._remembering
+            self.tables, self.media, self.maintenance.purge, self._seal, self._remembering
         )
         self._schema = len(applied(self.tables.db))
         self._closing = threading.Lock()
@@ -228,6 +228,8 @@ class Store:
         self.maintenance.idle()
 
     def _seal(self) -> None:
+        """What a commit that failed midway has left must go before it would be made durable."""
+        self._remembering.undo()
         self._durable.seal({table.name: table.version for table in self.tables.all()})
 
     def _select(self, table: str, where: str | None, columns: list[str] | None = None) -> list[Row]:
