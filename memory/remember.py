@@ -25,6 +25,7 @@ from memory.tables import (
     MOMENTS,
     OBSERVATIONS,
     STREAMS,
+    UNCOMMITTED,
     Tables,
     any_of,
     moment_row,
@@ -94,7 +95,9 @@ class Remembering:
         seen = known.seconds if known else -math.inf
         perhaps = [row["id"] for row in rows.values() if row["start"] <= seen]
         for stored in _lookup(self.tables.observations, perhaps, COLUMNS.names):
-            if rows[stored["id"]] == stored:
+            row = rows[stored["id"]]
+            row["version"] = stored["version"]
+            if row == stored:
                 del rows[stored["id"]]
         vectors = self._vectorizer.vectors([observations[id][0] for id in rows])
         return Batch(stream, tuple(moments), dict(keyframes), rows, vectors, forgets)
@@ -114,6 +117,9 @@ class Remembering:
         self.unsettled = True
         self._midway.update((m.id, m.stream_id) for b in batches for m in b.moments)
         if rows:
+            version = int(self.tables.observations.version) + 1
+            for row, _ in rows.values():
+                row["version"] = version if row["version"] == UNCOMMITTED else row["version"]
             vectors = np.stack([vector for _, vector in rows.values()])
             _merge(
                 self.tables.observations,

@@ -12,6 +12,8 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -149,20 +151,30 @@ class Store:
         whole = {row["id"] for row in present}
         return [hit for hit in hits if hit.moment_id in whole]
 
-    def streams(self) -> list[Stream]:
-        """Oldest first."""
-        rows = self._select("streams", None)
-        return sorted(map(stream_of, rows), key=lambda stream: (stream.wall_start, stream.id))
+    def streams(self, version: int | None = None) -> list[Stream]:
+        """Oldest first; with `version`, those that were there then, as far as they had come."""
+        streams = [stream_of(row) for row in self._select("streams", None)]
+        if version is not None and version < self._version():
+            reached = _settled(partial(self._search.reached, version))
+            streams = [replace(s, seconds=reached[s.id]) for s in streams if s.id in reached]
+        return sorted(streams, key=lambda stream: (stream.wall_start, stream.id))
 
     def timeline(
-        self, stream_id: str, start: float | None = None, end: float | None = None
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        version: int | None = None,
     ) -> list[Moment]:
-        """The stream's moments that overlap [start, end], in order. Raises `StreamNotFound`."""
+        """The stream's moments that overlap [start, end], in order; with `version`, what of them
+        was there then. Raises `StreamNotFound`."""
         self._stream(stream_id)
         where = _overlapping(stream_id, start, end)
         rows = sorted(self._select("moments", where), key=lambda row: (row["start"], row["id"]))
-        held = self._observations_of(stream_id, [row["id"] for row in rows])
-        return [moment_of(row, held.get(row["id"], ())) for row in rows]
+        then = version if version is not None and version < self._version() else None
+        held = self._observations_of(stream_id, [row["id"] for row in rows], then)
+        moments = [moment_of(row, held.get(row["id"], ())) for row in rows]
+        return [m for m in moments if then is None or m.observations]
 
     def moment(self, moment_id: str) -> Moment:
         """Raises `MomentNotFound`."""
@@ -177,12 +189,15 @@ class Store:
             raise KeyframeNotFound(f"the moment {moment_id[:200]!r} has no keyframe")
         return self.media.read(digest)
 
-    def neighbours(self, observation: Observation, seconds: float) -> list[Observation]:
-        """What its stream holds from `seconds` before it to `seconds` after it, in order of time,
-        itself not included."""
+    def neighbours(
+        self, observation: Observation, seconds: float, version: int | None = None
+    ) -> list[Observation]:
+        """What its stream holds (or held at `version`) from `seconds` before it to `seconds` after
+        it, in order of time, itself not included."""
         where = _overlapping(
             observation.stream_id, observation.start - seconds, observation.end + seconds
         )
+        where = _by_version(where, version)
         rows = self._select("observations", where, OBSERVATION_COLUMNS)
         rows = [row for row in rows if row["id"] != observation.id]
         return [observation_of(row) for row in sorted(rows, key=_in_time)]
@@ -249,13 +264,14 @@ class Store:
         return rows[0]
 
     def _observations_of(
-        self, stream_id: str, moment_ids: list[str]
+        self, stream_id: str, moment_ids: list[str], version: int | None = None
     ) -> dict[str, list[Observation]]:
         if not moment_ids:
             return {}
         where = f"stream_id = {quote(stream_id)}"
         if len(moment_ids) <= LOOKED_UP:
             where = any_of("moment_id", moment_ids)
+        where = _by_version(where, version)
         held: dict[str, list[Observation]] = {}
         for row in self._select("observations", where, OBSERVATION_COLUMNS):
             held.setdefault(row["moment_id"], []).append(observation_of(row))
@@ -284,6 +300,10 @@ def _overlapping(stream_id: str, start: float | None, end: float | None) -> str:
     if end is not None:
         clauses.append(f"start <= {float(end)!r}")
     return " AND ".join(clauses)
+
+
+def _by_version(where: str, version: int | None) -> str:
+    return where if version is None else f"({where}) AND version <= {version}"
 
 
 def _in_time(row: Row) -> tuple[float, str, str]:

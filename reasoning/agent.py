@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
+from memory.asof import AsOf
 from memory.records import MemoryReader, Snapshot
 from reasoning import composed
 from reasoning.analysis import Analysis, analyse
@@ -74,9 +75,9 @@ class Agent:
         await self._stop_preparing()
         asked, at = self._asked(question)
         gated = self._clock()
-        snapshot = await self._memory.snapshot(question.stream_id)
-        retriever = Retriever(self._memory)
-        plan, analysis = await self._plan(asked, question.stream_id, at, retriever)
+        snapshot = await self._snapshot(question)
+        retriever = Retriever(AsOf(self._memory, snapshot.version, question.wall))
+        plan, analysis = await self._plan(asked, question, at, retriever)
         retrieved = self._clock()
 
         first: float | None = None
@@ -105,7 +106,7 @@ class Agent:
             answer=text,
             abstained=plan.abstained,
             citations=citations,
-            snapshot=_snapshot_at(snapshot, question.at),
+            snapshot=snapshot,
             timings=Timings(
                 gate_ms=_ms(gated - began),
                 retrieval_ms=_ms(retrieved - gated),
@@ -128,7 +129,7 @@ class Agent:
 
     async def _prepare(self, question: Question) -> None:
         asked, at = self._asked(question)
-        plan, _ = await self._plan(asked, question.stream_id, at, Retriever(self._memory))
+        plan, _ = await self._plan(asked, question, at, Retriever(self._memory))
         if plan.text is None:
             async with aclosing(self._generate(replace(plan, max_tokens=1), asked)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
                 async for _piece in pieces:
@@ -155,10 +156,23 @@ class Agent:
         whole = resolve(asked, question.follows)
         return whole.text, question.at if whole.before is None else whole.before
 
+    async def _snapshot(self, question: Question) -> Snapshot:
+        """What the answer is given from, whatever is remembered meanwhile."""
+        present = await self._memory.snapshot(question.stream_id)
+        version = present.version if question.version is None else question.version
+        if version > present.version:
+            raise QuestionRefused(f"memory is at version {present.version}, not yet at {version}")
+        at = present.stream_time if question.at is None else question.at
+        if version < present.version and question.at is None:
+            then = await self._memory.streams(version)
+            at = next((s.seconds for s in then if s.id == question.stream_id), None)
+        return Snapshot(version, at)
+
     async def _plan(
-        self, asked: str, stream_id: str | None, at: float | None, retriever: Retriever
+        self, asked: str, question: Question, at: float | None, retriever: Retriever
     ) -> tuple[Plan, Analysis]:
-        scope = await retriever.scope(stream_id, at, datetime.now(UTC))
+        clock_now = question.wall or datetime.now(UTC)
+        scope = await retriever.scope(question.stream_id, at, clock_now, question.wall)
         when = parse(asked, scope.now, scope.wall_now)
         analysis = analyse(when.rest)
         return await decide(analysis, when, scope, retriever, self._near, self._name), analysis
@@ -236,11 +250,6 @@ def _citation(source: Source) -> Citation:
         quote=seen.text if len(seen.text) <= _QUOTE else seen.text[: _QUOTE - 1] + "…",
         keyframe=f"/v1/moments/{source.moment_id}/keyframe" if source.keyframe else None,
     )
-
-
-def _snapshot_at(snapshot: Snapshot, at: float | None) -> Snapshot:
-    """The snapshot at the time the question was asked."""
-    return snapshot if at is None else replace(snapshot, stream_time=at)
 
 
 def _ms(seconds: float) -> float:

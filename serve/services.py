@@ -104,16 +104,22 @@ class InProcessMemory:
     async def search(self, query: Query) -> list[Hit]:
         return list(await self._call("search", query))
 
-    async def neighbours(self, observation: Observation, seconds: float) -> list[Observation]:
-        return list(await self._call("neighbours", observation, seconds))
+    async def neighbours(
+        self, observation: Observation, seconds: float, version: int | None = None
+    ) -> list[Observation]:
+        return list(await self._call("neighbours", observation, seconds, version))
 
-    async def streams(self) -> list[Stream]:
-        return list(await self._call("streams"))
+    async def streams(self, version: int | None = None) -> list[Stream]:
+        return list(await self._call("streams", version))
 
     async def timeline(
-        self, stream_id: str, start: float | None = None, end: float | None = None
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        version: int | None = None,
     ) -> list[Moment]:
-        return list(await self._call("timeline", stream_id, start, end))
+        return list(await self._call("timeline", stream_id, start, end, version))
 
     async def moment(self, moment_id: str) -> Moment:
         found: Moment = await self._call("moment", moment_id)

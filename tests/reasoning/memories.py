@@ -61,7 +61,9 @@ class HandMadeMemory:
             )
         return sorted(hits, key=lambda h: -h.score)[: query.limit]
 
-    async def neighbours(self, observation: Observation, seconds: float) -> list[Observation]:
+    async def neighbours(
+        self, observation: Observation, seconds: float, version: int | None = None
+    ) -> list[Observation]:
         return [
             o
             for o in self.observations
@@ -71,11 +73,15 @@ class HandMadeMemory:
             and o.start <= observation.end + seconds
         ]
 
-    async def streams(self) -> list[Stream]:
+    async def streams(self, version: int | None = None) -> list[Stream]:
         return self._streams
 
     async def timeline(
-        self, stream_id: str, start: float | None = None, end: float | None = None
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        version: int | None = None,
     ) -> list[Moment]:
         return [
             _moment(o)
