@@ -30,12 +30,14 @@ class Forgetting:
         tables: Tables,
         media: MediaStore,
         purge: Callable[[], None],
+        seal: Callable[[], None],
         remembering: Remembering,
         resting: Resting,
     ) -> None:
         self.tables = tables
         self.media = media
         self._purge = purge
+        self._seal = seal
         self._remembering = remembering
         self._resting = resting
         self._store = media.path.parent
@@ -60,6 +62,7 @@ class Forgetting:
         self._delete(what, gone, kept, held)
         episodes = self._delete_resting(what, moments.keys(), {row["id"] for row in gone})
         streams = self._delete_streams(what, {row["stream_id"] for row in (*held, *gone)})
+        self._seal()  # else a moment could come back after its picture went
         pictures = {row["keyframe"] for row in moments.values() if row["keyframe"]}
         removed, _ = self._remembering.remove_unreferenced(pictures)
         self._finish()

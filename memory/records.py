@@ -26,6 +26,8 @@ class Query:
     kinds: tuple[Kind, ...] = ()
     roles: tuple[str, ...] = ()  # empty: every role
     before: float | None = None  # the stream as it stood at this stream time: what ended by then
+    before_wall: datetime | None = None  # every stream as it stood at this time on the wall clock
+    version: int | None = None  # memory as it stood at this version: what had been committed
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,13 @@ class GivenUp:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The version of memory an answer is given from, and how far its stream had come (seconds)."""
+    """The version of memory an answer is given from, and how far its stream had come (seconds).
+
+    A version counts commits. Each observation carries the one that first held it, so memory can be
+    asked as of any version from one table, for as long as it keeps the observations; Lance's own
+    old versions of the tables need not be kept for that, and go once no read is under way on them.
+    Keeping them instead would hold every deleted row and every compacted file. What is forgotten is
+    therefore forgotten at every version."""
 
     version: int
     stream_time: float | None = None
@@ -147,11 +155,15 @@ class Memory(Protocol):
 
     def search(self, query: Query) -> list[Hit]: ...
     def neighbours(
-        self, observations: Sequence[Observation], seconds: float
+        self, observations: Sequence[Observation], seconds: float, version: int | None = None
     ) -> list[list[Observation]]: ...
-    def streams(self) -> list[Stream]: ...
+    def streams(self, version: int | None = None) -> list[Stream]: ...
     def timeline(
-        self, stream_id: str, start: float | None = None, end: float | None = None
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        version: int | None = None,
     ) -> list[Moment]: ...
     def moment(self, moment_id: str) -> Moment: ...
     def keyframe(self, moment_id: str) -> bytes: ...
@@ -165,10 +177,14 @@ class MemoryReader(Protocol):
 
     async def search(self, query: Query) -> list[Hit]: ...
     async def neighbours(
-        self, observations: Sequence[Observation], seconds: float
+        self, observations: Sequence[Observation], seconds: float, version: int | None = None
     ) -> list[list[Observation]]: ...
-    async def streams(self) -> list[Stream]: ...
+    async def streams(self, version: int | None = None) -> list[Stream]: ...
     async def timeline(
-        self, stream_id: str, start: float | None = None, end: float | None = None
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        version: int | None = None,
     ) -> list[Moment]: ...
     async def snapshot(self, stream_id: str | None = None) -> Snapshot: ...

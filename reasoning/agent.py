@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
+from memory.asof import AsOf
 from memory.records import MemoryReader, Snapshot
 from reasoning import composed
 from reasoning.analysis import Analysis, analyse
@@ -51,6 +52,9 @@ FIRST_TOKEN = 2.0  # seconds
 Method = Literal["generated", "quoted", "abstained"]
 
 
+_Key = tuple[str, str | None, float | None, datetime | None, int | None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Decided:
     """What a question is answered from, and the memory that was decided over."""
@@ -63,9 +67,9 @@ class _Decided:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A question being prepared: its text, stream and time."""
+    """A question being prepared: its text, and of what it is asked."""
 
-    question: tuple[str, str | None, float | None]
+    question: _Key
     deciding: asyncio.Future[_Decided]
     evaluating: asyncio.Future[None]
 
@@ -100,7 +104,7 @@ class Agent:
         began = self._clock()
         asked, at = self._asked(question)
         gated = self._clock()
-        decided = await self._decided(asked, question.stream_id, at)
+        decided = await self._decided(asked, question, at)
         plan, analysis, retriever = decided.plan, decided.analysis, decided.retriever
         retrieved = self._clock()
 
@@ -130,7 +134,7 @@ class Agent:
             answer=text,
             abstained=plan.abstained,
             citations=citations,
-            snapshot=_snapshot_at(decided.snapshot, question.at),
+            snapshot=decided.snapshot,
             timings=Timings(
                 gate_ms=_ms(gated - began),
                 retrieval_ms=_ms(retrieved - gated),
@@ -148,9 +152,9 @@ class Agent:
         Raises QuestionRefused."""
         asked, at = self._asked(question)
         await self._stop_preparing()
-        deciding = asyncio.ensure_future(self._decide(asked, question.stream_id, at))
+        deciding = asyncio.ensure_future(self._decide(asked, question, at))
         evaluating = asyncio.ensure_future(self._evaluate(deciding, asked))
-        self._prepared = _Prepared((asked, question.stream_id, at), deciding, evaluating)
+        self._prepared = _Prepared(_asked_of(asked, question, at), deciding, evaluating)
         await asyncio.wait({evaluating})
         if not evaluating.cancelled():
             evaluating.result()
@@ -162,12 +166,12 @@ class Agent:
                 async for _piece in pieces:
                     pass
 
-    async def _decided(self, asked: str, stream_id: str | None, at: float | None) -> _Decided:
+    async def _decided(self, asked: str, question: Question, at: float | None) -> _Decided:
         """As prepared, where this very question was: the model then goes on from its prompt."""
         prepared = self._prepared
-        if prepared is None or prepared.question != (asked, stream_id, at):
+        if prepared is None or prepared.question != _asked_of(asked, question, at):
             await self._stop_preparing()
-            return await self._decide(asked, stream_id, at)
+            return await self._decide(asked, question, at)
         self._prepared = None
         return await asyncio.shield(prepared.deciding)
 
@@ -193,10 +197,23 @@ class Agent:
         whole = resolve(asked, question.follows)
         return whole.text, question.at if whole.before is None else whole.before
 
-    async def _decide(self, asked: str, stream_id: str | None, at: float | None) -> _Decided:
-        snapshot = await self._memory.snapshot(stream_id)
-        retriever = Retriever(self._memory)
-        scope = await retriever.scope(stream_id, at, datetime.now(UTC))
+    async def _snapshot(self, question: Question) -> Snapshot:
+        """What the answer is given from, whatever is remembered meanwhile."""
+        present = await self._memory.snapshot(question.stream_id)
+        version = present.version if question.version is None else question.version
+        if version > present.version:
+            raise QuestionRefused(f"memory is at version {present.version}, not yet at {version}")
+        at = present.stream_time if question.at is None else question.at
+        if version < present.version and question.at is None:
+            then = await self._memory.streams(version)
+            at = next((s.seconds for s in then if s.id == question.stream_id), None)
+        return Snapshot(version, at)
+
+    async def _decide(self, asked: str, question: Question, at: float | None) -> _Decided:
+        snapshot = await self._snapshot(question)
+        retriever = Retriever(AsOf(self._memory, snapshot.version, question.wall))
+        clock_now = question.wall or datetime.now(UTC)
+        scope = await retriever.scope(question.stream_id, at, clock_now, question.wall)
         when = parse(asked, scope.now, scope.wall_now)
         analysis = analyse(when.rest)
         plan = await decide(analysis, when, scope, retriever, self._near, self._name)
@@ -258,6 +275,10 @@ class Agent:
         return tuple(cited.values())
 
 
+def _asked_of(asked: str, question: Question, at: float | None) -> _Key:
+    return asked, question.stream_id, at, question.wall, question.version
+
+
 def _method(plan: Plan) -> Method:
     if plan.abstained:
         return "abstained"
@@ -275,11 +296,6 @@ def _citation(source: Source) -> Citation:
         quote=seen.text if len(seen.text) <= _QUOTE else seen.text[: _QUOTE - 1] + "…",
         keyframe=keyframe_url(source.moment_id) if source.keyframe else None,
     )
-
-
-def _snapshot_at(snapshot: Snapshot, at: float | None) -> Snapshot:
-    """The snapshot at the time the question was asked."""
-    return snapshot if at is None else replace(snapshot, stream_time=at)
 
 
 def _ms(seconds: float) -> float:

@@ -119,17 +119,17 @@ class MemoryDeployment:
             return await self._memory.search(query)
 
     async def neighbours(
-        self, observations: Sequence[Observation], seconds: float
+        self, observations: Sequence[Observation], seconds: float, version: int | None
     ) -> list[list[Observation]]:
-        return await self._memory.neighbours(observations, seconds)
+        return await self._memory.neighbours(observations, seconds, version)
 
-    async def streams(self) -> list[Stream]:
-        return await self._memory.streams()
+    async def streams(self, version: int | None) -> list[Stream]:
+        return await self._memory.streams(version)
 
     async def timeline(
-        self, stream_id: str, start: float | None, end: float | None
+        self, stream_id: str, start: float | None, end: float | None, version: int | None
     ) -> list[Moment]:
-        return await self._memory.timeline(stream_id, start, end)
+        return await self._memory.timeline(stream_id, start, end, version)
 
     async def moment(self, moment_id: str) -> Moment:
         return await self._memory.moment(moment_id)

@@ -137,15 +137,15 @@ class Recording:
     """A perceiver whose recognitions wait to be let on, each for itself; keeps their order."""
 
     def __init__(self) -> None:
-        self.begun: list[tuple[int, bool]] = []
+        self.begun: list[tuple[int, str]] = []
         self.threads = threading.Semaphore(0)
 
     def warm(self) -> None:
         return
 
-    def recognize_batch(self, audios: list[Any], partial: bool) -> list[str]:
+    def recognize_batch(self, audios: list[Any], effort: str) -> list[str]:
         (audio,) = audios
-        self.begun.append((len(audio), partial))
+        self.begun.append((len(audio), effort))
         assert self.threads.acquire(timeout=30)
         return [f"{len(audio)} samples"]
 
@@ -159,11 +159,11 @@ async def test_what_was_said_is_recognised_before_what_is_being_said(
     undecorated: Any = deployments.PerceptionDeployment
     perception = undecorated.func_or_class(Settings(store=tmp_path, threads=1).plain())
     waits = [
-        (np.zeros(1), True),  # at once: there is room
-        (np.zeros(2), True),
-        (np.zeros(3), True),
-        (np.zeros(4), False),
-        (np.zeros(5), False),
+        (np.zeros(1), "draft"),  # at once: there is room
+        (np.zeros(2), "draft"),
+        (np.zeros(3), "draft"),
+        (np.zeros(4), "live"),
+        (np.zeros(5), "full"),
     ]
     calls = [asyncio.create_task(perception.recognize(*one)) for one in waits]
     await asyncio.sleep(0)
@@ -175,4 +175,4 @@ async def test_what_was_said_is_recognised_before_what_is_being_said(
     assert said[4] == "5 samples"
     assert isinstance(said[1], asyncio.CancelledError)
     models.threads.release()
-    assert await perception.recognize(np.zeros(6), False) == "6 samples"  # no room was lost
+    assert await perception.recognize(np.zeros(6), "full") == "6 samples"  # no room was lost
