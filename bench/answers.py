@@ -108,7 +108,8 @@ async def _lookback(client: Client, recording: Path, score: Score) -> list[dict[
 
 
 def _line(seen: dict[str, Any]) -> str:
-    return memory_line(seen["kind"], clock(seen["start"]), seen["text"], seen["speaker"])
+    line = memory_line(seen["kind"], seen["text"], seen["speaker"])
+    return f"{clock(seen['start'])} {line}"
 
 
 def _fitting(generator: GgufGenerator, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -18,11 +18,6 @@ from perception.recognizer import Transcript
 from perception.records import SAMPLE_RATE, Audio
 from perception.vad import Pause, Utterance
 
-# A transcript made in the cheap way is taken for good from this confidence on: of what was said so
-# surely, the costly way made the same words. It takes a third of the time, or a tenth of what an
-# unsure utterance takes.
-SURE = 0.75
-LONGEST_QUICK = 8.0  # seconds; of longer speech the cheap way loses words
 LONGEST_PARTIAL = 15.0  # seconds; of a longer speech no partial would come in time
 
 # A sentence does not end with these, whatever the recogniser puts after them.
@@ -83,7 +78,7 @@ class SpeechAhead:
     def pause(self, pause: Pause) -> None:
         """They pause: recognise what was said as if it were all."""
         self._drop()
-        trial = self._call(self._recognize_quickly(pause.samples))
+        trial = self._call(self._perceiver.recognize(pause.samples, "live"))
         self._trial = (pause, trial)
         trial.add_done_callback(lambda done: self._tell(pause, done))
 
@@ -97,13 +92,6 @@ class SpeechAhead:
         if trial is not None:
             trial[1].cancel()
         return await self._perceiver.recognize(said.samples)
-
-    async def _recognize_quickly(self, audio: Audio) -> Transcript:
-        if len(audio) <= LONGEST_QUICK * SAMPLE_RATE:
-            quick = await self._perceiver.recognize(audio, "draft")
-            if quick.text and quick.confidence >= SURE:
-                return quick
-        return await self._perceiver.recognize(audio, "live")
 
     async def _recognize_part(self, audio: Audio, start: float) -> None:
         if len(audio) >= 0.4 * SAMPLE_RATE:

@@ -247,7 +247,7 @@ class Agent:
         tokens = 0
         for passage in plan.evidence:
             seen = passage.main
-            line = memory_line(seen.kind, clock(seen.start), passage.text, seen.speaker)
+            line = memory_line(seen.kind, passage.text, seen.speaker)
             tokens += self._generator.count(line)
             if lines and tokens > _MEMORY_TOKENS:
                 break

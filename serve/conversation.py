@@ -237,7 +237,13 @@ class LiveSession(StreamSession):
             return
         finally:
             sentences.put_nowait(None)
-        timings = replace(answer.timings, gate_ms=round(gate_seconds * 1000, 2))
+        now = self._clock()
+        timings = replace(
+            answer.timings,
+            gate_ms=round(gate_seconds * 1000, 2),
+            first_token_ms=_ms((turn.began or now) - turn.heard_end),
+            total_ms=_ms(now - turn.heard_end),
+        )
         turn.answer = replace(answer, timings=timings)
         turn.text = answer.answer
         self._hub.dialogue.note(self.stream.id, answer)
@@ -375,3 +381,7 @@ class LiveSession(StreamSession):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import lru_cache
@@ -40,10 +39,6 @@ log = logging.getLogger("lookback.serve")
 
 # How long a batch waits for company: frames of two streams share one call, a lone one pays 4 ms.
 BATCH_WAIT = 0.004
-
-# The language model yields to perception when both want the cores; it is not starved: at nice 15
-# its prompt took five times as long for nothing.
-REASONING_NICE = 2
 
 # A memory that cannot write any more is found out soon: what it is to remember waits meanwhile.
 MEMORY_CHECKED_EVERY = 5.0  # seconds
@@ -171,7 +166,6 @@ class ReasoningDeployment:
     async def __init__(  # type: ignore[misc]  # Ray Serve awaits it
         self, plain: dict[str, Any], memory: Any
     ) -> None:
-        os.nice(REASONING_NICE)
         settings = Settings(**plain)
         self._work = Work()
         self._agent, generator = load_agent(settings, RemoteMemory(Part("Memory", memory)))
