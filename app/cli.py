@@ -135,13 +135,19 @@ def ask(
     url: Url = None,
     stream_id: StreamId = None,
     at: Annotated[
-        str | None, typer.Option(help="As memory stood then: seconds, m:ss, or ISO 8601.")
+        str | None,
+        typer.Option(
+            help="As memory stood then: seconds of the stream, m:ss, or ISO 8601 with a zone."
+        ),
+    ] = None,
+    version: Annotated[
+        int | None, typer.Option(min=0, help="From this version of memory: a snapshot's.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Ask the memory a question."""
     printer = show.Printer(as_json)
-    body = {"question": text, "stream_id": stream_id, "at": at}
+    body = {"question": text, "stream_id": stream_id, "at": at, "version": version}
 
     async def asking(client: Client) -> None:
         async for kind, piece in client.asked(body):

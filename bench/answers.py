@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -81,6 +82,7 @@ async def _measure(recordings: list[Path]) -> dict[str, Score]:
     await generator.warm()
     for recording, lines in remembered.items():
         for planted in truth.read(recording.with_suffix(".json")):
+            print(f"controls: {planted.question}", file=sys.stderr)
             last, fitting = lines[-LAST:], _fitting(generator, lines)
             await _control(generator, last, planted, scores["last four memories"])
             await _control(generator, fitting, planted, scores["everything"])
@@ -95,6 +97,7 @@ async def _lookback(client: Client, recording: Path, score: Score) -> list[dict[
     if state["state"] == "failed":
         raise SystemExit(f"{recording}: {state['error']['message']}")
     for planted in truth.read(recording.with_suffix(".json")):
+        print(f"lookback: {planted.question}", file=sys.stderr)
         body = await client.post("/v1/ask", {"question": planted.question, "stream_id": stream})
         ok = truth.right(planted, body["answer"], body["abstained"], body["citations"])
         score.add(ok, body["timings"]["first_token_ms"], body["timings"]["total_ms"])
@@ -105,7 +108,8 @@ async def _lookback(client: Client, recording: Path, score: Score) -> list[dict[
 
 
 def _line(seen: dict[str, Any]) -> str:
-    return memory_line(seen["kind"], clock(seen["start"]), seen["text"], seen["speaker"])
+    line = memory_line(seen["kind"], seen["text"], seen["speaker"])
+    return f"{clock(seen['start'])} {line}"
 
 
 def _fitting(generator: GgufGenerator, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from memory.errors import InvalidRequest, MomentNotFound, StreamNotFound
 from memory.media import MediaStore
 from memory.records import DeletionReceipt, Selection
 from memory.remember import LOOKUP, Remembering
+from memory.resting import Resting
 from memory.tables import MOMENTS, Tables, any_of, quote, select
 
 Row = dict[str, Any]
@@ -29,12 +30,16 @@ class Forgetting:
         tables: Tables,
         media: MediaStore,
         purge: Callable[[], None],
+        seal: Callable[[], None],
         remembering: Remembering,
+        resting: Resting,
     ) -> None:
         self.tables = tables
         self.media = media
         self._purge = purge
+        self._seal = seal
         self._remembering = remembering
+        self._resting = resting
         self._store = media.path.parent
         if (self._store / UNFINISHED).exists():
             self._sweep()
@@ -50,12 +55,14 @@ class Forgetting:
         moments = self._touched(what, held)
         kept = {} if _whole(what) else self._keeping(moments, {row["id"] for row in held})
         gone = [row for id, row in moments.items() if id not in kept]
-        if not held and not moments and what.stream_id is None:
+        if not held and not moments and what.stream_id is None and not self._resting.rests(what):
             raise MomentNotFound("none of these moments is remembered")
         before = self._bytes()
         write_whole(self._store / UNFINISHED, b"")
         self._delete(what, gone, kept, held)
+        episodes = self._delete_resting(what, moments.keys(), {row["id"] for row in gone})
         streams = self._delete_streams(what, {row["stream_id"] for row in (*held, *gone)})
+        self._seal()  # else a moment could come back after its picture went
         pictures = {row["keyframe"] for row in moments.values() if row["keyframe"]}
         removed, _ = self._remembering.remove_unreferenced(pictures)
         self._finish()
@@ -66,6 +73,7 @@ class Forgetting:
             streams=streams,
             bytes=max(0, before - self._bytes()),
             version=int(self.tables.observations.version),
+            episodes=episodes,
         )
 
     def _check_known(self, what: Selection) -> None:
@@ -111,6 +119,13 @@ class Forgetting:
         if held:
             self.tables.observations.delete(_where(what))
 
+    def _delete_resting(
+        self, what: Selection, touched: Collection[str], gone: Collection[str]
+    ) -> int:
+        if _whole(what) and what.stream_id is not None:
+            return self._resting.forget_stream(what.stream_id)
+        return self._resting.forget(what, touched, gone)
+
     def _delete_streams(self, what: Selection, touched: set[str]) -> int:
         """A stream of which nothing is left goes too: its name and its time are memories."""
         if _whole(what) and what.stream_id is not None:
@@ -123,6 +138,8 @@ class Forgetting:
         ]
         if empty:
             self.tables.streams.delete(any_of("id", empty))
+            for id in empty:
+                self._resting.forget_stream(id)
         return len(empty)
 
     def _sweep(self) -> None:
@@ -132,6 +149,7 @@ class Forgetting:
     def _finish(self) -> None:
         self._purge()
         self._remembering.forgotten()
+        self._resting.reload()
         (self._store / UNFINISHED).unlink()
         sync_folder(self._store)
 

@@ -43,6 +43,7 @@ class Entry:
     wall: datetime
     text: str
     speaker: str | None
+    version: int  # of memory, when it was first there
 
 
 class Index:
@@ -66,6 +67,7 @@ class Index:
             "start": Column(np.float64),
             "end": Column(np.float64),
             "wall": Column(np.float64),  # `start` in seconds since 1970, UTC
+            "version": Column(np.int64),
             "asks": Column(np.bool_),
             "previous": Column(np.int64),  # position of the one before in its exchange, or -1
             "next": Column(np.int64),
@@ -167,6 +169,7 @@ class Index:
             "start": [e.start for e in entries],
             "end": [e.end for e in entries],
             "wall": [e.wall.timestamp() for e in entries],
+            "version": [e.version for e in entries],
             "asks": [_asks(e.text) for e in entries],
             "previous": np.full(len(entries), -1),
             "next": np.full(len(entries), -1),

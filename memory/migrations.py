@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import lancedb
 import pyarrow as pa
 
+from memory.episode_rows import EPISODES, LEDGER, PINS
 from memory.errors import StoreNewer
 from memory.tables import MOMENTS, OBSERVATIONS, STREAMS, TIME
 
@@ -26,10 +27,29 @@ def m001_streams_moments_observations(db: lancedb.DBConnection) -> None:
     """The tables of the first release."""
     db.create_table("streams", schema=STREAMS, exist_ok=True)
     db.create_table("moments", schema=MOMENTS, exist_ok=True)
-    db.create_table("observations", schema=OBSERVATIONS, exist_ok=True)
+    first = pa.schema([column for column in OBSERVATIONS if column.name != "version"])
+    db.create_table("observations", schema=first, exist_ok=True)
 
 
-MIGRATIONS: list[Migration] = [m001_streams_moments_observations]
+def m002_versions(db: lancedb.DBConnection) -> None:
+    """Since which version of memory a row is there. Older rows were always there."""
+    observations = db.open_table("observations")
+    if "version" not in observations.schema.names:
+        observations.add_columns({"version": "cast(0 as bigint)"})
+
+
+def m003_episodes(db: lancedb.DBConnection) -> None:
+    """The long-term tier: episodes, the ledger of what was given up, pins."""
+    db.create_table("episodes", schema=EPISODES, exist_ok=True)
+    db.create_table("ledger", schema=LEDGER, exist_ok=True)
+    db.create_table("pins", schema=PINS, exist_ok=True)
+
+
+MIGRATIONS: list[Migration] = [
+    m001_streams_moments_observations,
+    m002_versions,
+    m003_episodes,
+]
 
 
 def applied(db: lancedb.DBConnection) -> list[str]:

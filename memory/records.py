@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from perception.records import Kind, Moment, Observation, Stream
+from perception.records import Kind, Moment, Observation, Stream, milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class Query:
     roles: tuple[str, ...] = ()  # empty: every role
     stream_ids: tuple[str, ...] = ()  # any of these; empty: every stream
     before: float | None = None  # the stream as it stood at this stream time: what ended by then
+    before_wall: datetime | None = None  # every stream as it stood at this time on the wall clock
+    version: int | None = None  # memory as it stood at this version: what had been committed
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,62 @@ class Hit:
     coverage: float
     wall_start: datetime  # of its stream
     keyframe: str | None
+    outlived: bool = False  # the observation was given up; an episode kept this quote of it
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What an episode keeps of one observation. `outlived`: the observation itself was given up."""
+
+    id: str  # of the observation; a long text is cut in the quote
+    observation: Observation
+    moment_id: str
+    outlived: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """Many moments compressed: level 1 holds minutes, 2 hours, 3 days. `quotes` and `keyframes`
+    (SHA-256) are best first; `children` are ids of moments at level 1, of episodes above."""
+
+    stream_id: str
+    level: int
+    start: float
+    end: float
+    wall_start: datetime  # of its stream
+    text: str  # the summary
+    quotes: tuple[Quote, ...]
+    keyframes: tuple[str, ...]
+    children: tuple[str, ...]
+    moments: int
+    written: Literal["extract", "model"] = "extract"
+
+    @property
+    def id(self) -> str:
+        """Deterministic: its stream, its level and where it starts."""
+        return f"{self.stream_id}:e{self.level}:{milliseconds(self.start):010d}"
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A span of a stream of which `count` observations of a kind are no longer kept."""
+
+    stream_id: str
+    start: float
+    end: float
+    kind: Kind
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The version of memory an answer is given from, and how far its stream had come (seconds)."""
+    """The version of memory an answer is given from, and how far its stream had come (seconds).
+
+    A version counts commits. Each observation carries the one that first held it, so memory can be
+    asked as of any version from one table, for as long as it keeps the observations; Lance's own
+    old versions of the tables need not be kept for that, and go once no read is under way on them.
+    Keeping them instead would hold every deleted row and every compacted file. What is forgotten is
+    therefore forgotten at every version."""
 
     version: int
     stream_time: float | None = None
@@ -71,6 +124,7 @@ class DeletionReceipt:
     streams: int
     bytes: int
     version: int
+    episodes: int = 0  # made anew without it, or gone with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +156,15 @@ class Memory(Protocol):
 
     def search(self, query: Query) -> list[Hit]: ...
     def neighbours(
-        self, observations: Sequence[Observation], seconds: float
+        self, observations: Sequence[Observation], seconds: float, version: int | None = None
     ) -> list[list[Observation]]: ...
-    def streams(self) -> list[Stream]: ...
+    def streams(self, version: int | None = None) -> list[Stream]: ...
     def timeline(
-        self, stream_id: str, start: float | None = None, end: float | None = None
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        version: int | None = None,
     ) -> list[Moment]: ...
     def moment(self, moment_id: str) -> Moment: ...
     def keyframe(self, moment_id: str) -> bytes: ...
@@ -120,10 +178,14 @@ class MemoryReader(Protocol):
 
     async def search(self, query: Query) -> list[Hit]: ...
     async def neighbours(
-        self, observations: Sequence[Observation], seconds: float
+        self, observations: Sequence[Observation], seconds: float, version: int | None = None
     ) -> list[list[Observation]]: ...
-    async def streams(self) -> list[Stream]: ...
+    async def streams(self, version: int | None = None) -> list[Stream]: ...
     async def timeline(
-        self, stream_id: str, start: float | None = None, end: float | None = None
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        version: int | None = None,
     ) -> list[Moment]: ...
     async def snapshot(self, stream_id: str | None = None) -> Snapshot: ...

@@ -25,6 +25,7 @@ from memory.tables import (
     MOMENTS,
     OBSERVATIONS,
     STREAMS,
+    UNCOMMITTED,
     Tables,
     any_of,
     moment_row,
@@ -69,6 +70,8 @@ class Remembering:
         self._vectorizer = Vectorizer(embedder)
         self._seal = seal
         self._forgets = 0
+        self._written: dict[str, set[float]] = {}
+        self._midway: dict[str, str] = {}  # moments of a commit under way: their streams
         self.streams: dict[str, Stream] = {}  # by id, as committed
         self._beginnings: dict[str, datetime] = {}
         self._load_streams()
@@ -93,7 +96,9 @@ class Remembering:
         seen = known.seconds if known else -math.inf
         perhaps = [row["id"] for row in rows.values() if row["start"] <= seen]
         for stored in _lookup(self.tables.observations, perhaps, COLUMNS.names):
-            if rows[stored["id"]] == stored:
+            row = rows[stored["id"]]
+            row["version"] = stored["version"]
+            if row == stored:
                 del rows[stored["id"]]
         vectors = self._vectorizer.vectors([observations[id][0] for id in rows])
         return Batch(stream, tuple(moments), dict(keyframes), rows, vectors, forgets)
@@ -110,8 +115,12 @@ class Remembering:
         }
         moments, replaced = self._moments(batches)
         streams = self._changed_streams(batches)
-        settled, self.unsettled = not self.unsettled, True
+        self.unsettled = True
+        self._midway.update((m.id, m.stream_id) for b in batches for m in b.moments)
         if rows:
+            version = int(self.tables.observations.version) + 1
+            for row, _ in rows.values():
+                row["version"] = version if row["version"] == UNCOMMITTED else row["version"]
             vectors = np.stack([vector for _, vector in rows.values()])
             _merge(
                 self.tables.observations,
@@ -122,13 +131,37 @@ class Remembering:
         if streams:
             streams_rows = [stream_row(stream) for stream in streams.values()]
             _merge(self.tables.streams, pa.Table.from_pylist(streams_rows, STREAMS))
+        for batch in batches:
+            for moment in batch.moments:
+                self._midway.pop(moment.id, None)
         if rows or moments or streams:
             self._seal()
             self.streams.update(streams)
+            self._note_written(batches, moments)
             self.commits += 1
-        self.unsettled = not settled
+        self.unsettled = bool(self._midway)
         self.remove_unreferenced(replaced)
         return int(self.tables.observations.version)
+
+    def take_written(self) -> dict[str, set[float]]:
+        """By stream, where the moments start that were written since this was last called."""
+        written, self._written = self._written, {}
+        return written
+
+    def undo(self) -> None:
+        """Take away what a commit that failed between tables has left, unless it was repeated."""
+        if not self._midway:
+            return
+        streams = _lookup(self.tables.streams, sorted(set(self._midway.values())), ["id"])
+        begun = {row["id"] for row in streams}
+        held = {row["id"] for row in _lookup(self.tables.moments, sorted(self._midway), ["id"])}
+        left = [id for id, stream in self._midway.items() if id not in held or stream not in begun]
+        for first in range(0, len(left), LOOKUP):
+            ids = left[first : first + LOOKUP]
+            self.tables.moments.delete(any_of("id", ids))
+            self.tables.observations.delete(any_of("moment_id", ids))
+        self._midway.clear()
+        self.unsettled = False
 
     def forgotten(self) -> None:
         """Rows went: what `prepare` compared before now has to be compared again."""
@@ -180,6 +213,14 @@ class Remembering:
             elif stored["keyframe"] not in (None, row["keyframe"]):
                 replaced.add(stored["keyframe"])
         return list(rows.values()), replaced
+
+    def _note_written(self, batches: list[Batch], moments: list[Row]) -> None:
+        """Moments that are new, or that hold something new."""
+        changed = {row["id"] for row in moments}
+        for batch in batches:
+            changed.update(row["moment_id"] for row in batch.rows.values())
+            starts = {moment.start for moment in batch.moments if moment.id in changed}
+            self._written.setdefault(batch.stream.id, set()).update(starts)
 
     def _changed_streams(self, batches: list[Batch]) -> dict[str, Stream]:
         changed: dict[str, Stream] = {}

@@ -30,7 +30,18 @@ NOTED_AT_ONCE = 4096  # rows that compaction has moved; about 5 ms
 DEAD_ROWS = 10_000  # and more than live ones: then the index is made anew
 
 Row = dict[str, Any]
-_INDEXED = ["id", "stream_id", "kind", "role", "start", "end", "wall", "text", "speaker"]
+_INDEXED = [
+    "id",
+    "stream_id",
+    "kind",
+    "role",
+    "start",
+    "end",
+    "wall",
+    "text",
+    "speaker",
+    "version",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,16 @@ class Searcher:
                 self._drop_deleted_rows()
             self._version = version
 
+    def reached(self, version: int) -> dict[str, float]:
+        """How far each stream had come (seconds) that was there at that version of memory."""
+        self.sync()
+        with self._guard:
+            rows = self._rows(Query("", version=version))
+            streams = self._index.column("stream")[rows]
+            seconds = np.zeros(len(self._index.streams.names))
+            np.maximum.at(seconds, streams, self._index.column("end")[rows])
+            return {self._index.streams.names[at]: float(seconds[at]) for at in np.unique(streams)}
+
     def features(self, query: Query) -> tuple[list[str], Floats]:
         """Ids and float32 [n, features] of every row that passes the filters, for training."""
         self.sync()
@@ -126,6 +147,11 @@ class Searcher:
             keep &= column("start") <= query.end
         if query.before is not None:
             keep &= column("end") <= query.before
+        if query.version is not None and query.version < self._version:
+            keep &= column("version") <= query.version
+        if query.before_wall is not None:
+            ended = column("wall") + (column("end") - column("start"))
+            keep &= ended <= query.before_wall.timestamp()
         return np.flatnonzero(keep)
 
     def _ranked(self, query: Query, limit: int) -> list[Found]:

@@ -2,7 +2,7 @@
 
 DIR/lock          who writes to it
 DIR/sealed.json   the table versions that are known to be on the disk
-DIR/tables/       LanceDB: streams, moments, observations, meta
+DIR/tables/       LanceDB: streams, moments, observations, episodes, ledger, pins, meta
 DIR/media/        keyframes by their SHA-256
 """
 
@@ -12,6 +12,8 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,10 +31,11 @@ from memory.errors import (
 from memory.failures import failures_named
 from memory.forget import Forgetting
 from memory.lock import StoreLock
+from memory.longterm import LongTerm
 from memory.maintenance import Maintenance, fragments, unindexed_rows
 from memory.media import MediaStore
 from memory.migrations import applied
-from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Stats
+from memory.records import DeletionReceipt, Episode, Hit, Query, Selection, Snapshot, Stats
 from memory.remember import Remembering
 from memory.search import Searcher
 from memory.tables import (
@@ -82,11 +85,17 @@ class Store:
         self.maintenance = Maintenance(self.tables, self._seal)
         self.maintenance.create_indexes()
         self._durable = durable
+        self._remembering = Remembering(self.tables, self.media, embedder, self._seal)
         self._seal()
         self._search = Searcher(self.tables, embedder)
-        self._remembering = Remembering(self.tables, self.media, embedder, self._seal)
+        self._longterm = LongTerm(self.tables, embedder, self._remembering, self._seal)
         self._forgetting = Forgetting(
-            self.tables, self.media, self.maintenance.purge, self._remembering
+            self.tables,
+            self.media,
+            self.maintenance.purge,
+            self._seal,
+            self._remembering,
+            self._longterm.resting,
         )
         self._schema = len(applied(self.tables.db))
         self._closing = threading.Lock()
@@ -144,6 +153,13 @@ class Store:
             receipt: DeletionReceipt = self._writer.call(lambda: self._forgetting.forget(what))
             return receipt
 
+    def consolidate(self) -> None:
+        """Do at once what the writer's thread does bit by bit when idle: close every episode that
+        can be closed."""
+        self._check_open()
+        with failures_named(self.path):
+            self._writer.call(self._longterm.run)
+
     # Reading
 
     def search(self, query: Query) -> list[Hit]:
@@ -157,21 +173,45 @@ class Store:
         whole = {row["id"] for row in present}
         return [hit for hit in hits if hit.moment_id in whole]
 
-    def streams(self) -> list[Stream]:
-        """Oldest first."""
+    def streams(self, version: int | None = None) -> list[Stream]:
+        """Oldest first; with `version`, those that were there then, as far as they had come."""
         self._check_open()
-        known = dict(self._remembering.streams).values()
-        return sorted(known, key=lambda stream: (stream.wall_start, stream.id))
+        streams = list(dict(self._remembering.streams).values())
+        if version is not None and version < self._version():
+            reached = _settled(partial(self._search.reached, version))
+            streams = [replace(s, seconds=reached[s.id]) for s in streams if s.id in reached]
+        return sorted(streams, key=lambda stream: (stream.wall_start, stream.id))
 
     def timeline(
-        self, stream_id: str, start: float | None = None, end: float | None = None
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        version: int | None = None,
     ) -> list[Moment]:
-        """The stream's moments that overlap [start, end], in order. Raises `StreamNotFound`."""
+        """The stream's moments that overlap [start, end], in order; with `version`, what of them
+        was there then. Raises `StreamNotFound`."""
         self._stream(stream_id)
         where = _overlapping(stream_id, start, end)
         rows = sorted(self._select("moments", where), key=lambda row: (row["start"], row["id"]))
-        held = self._observations_of(stream_id, [row["id"] for row in rows])
-        return [moment_of(row, held.get(row["id"], ())) for row in rows]
+        then = version if version is not None and version < self._version() else None
+        held = self._observations_of(stream_id, [row["id"] for row in rows], then)
+        moments = [moment_of(row, held.get(row["id"], ())) for row in rows]
+        return [m for m in moments if then is None or m.observations]
+
+    def episodes(
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        level: int = 1,
+    ) -> list[Episode]:
+        """The stream's closed episodes of a level that overlap [start, end], in order. The last
+        minutes of a stream belong to none yet. Raises `StreamNotFound`."""
+        self._check_open()
+        self._stream(stream_id)
+        _check_bounds(start, end)
+        return _settled(lambda: self._longterm.episodes(stream_id, start, end, level))
 
     def moment(self, moment_id: str) -> Moment:
         """Raises `MomentNotFound`."""
@@ -187,9 +227,9 @@ class Store:
         return self.media.read(digest)
 
     def neighbours(
-        self, observations: Sequence[Observation], seconds: float
+        self, observations: Sequence[Observation], seconds: float, version: int | None = None
     ) -> list[list[Observation]]:
-        """For each, what its stream holds from `seconds` before it to `seconds` after it, in order
+        """For each, what its stream holds (or held at `version`) from `seconds` before it to `seconds` after it, in order
         of time, itself not included."""
         if not observations:
             return []
@@ -197,6 +237,7 @@ class Store:
             _overlapping(o.stream_id, o.start - seconds, o.end + seconds) for o in observations
         ]
         where = " OR ".join(f"({span})" for span in dict.fromkeys(spans))
+        where = _by_version(where, version)
         rows = sorted(self._select("observations", where, OBSERVATION_COLUMNS), key=_in_time)
         found = [observation_of(row) for row in rows]
         return [[other for other in found if _near(one, other, seconds)] for one in observations]
@@ -225,6 +266,7 @@ class Store:
                 "maintenance_runs": self.maintenance.runs,
                 "maintenance_seconds": round(self.maintenance.seconds, 3),
                 "commits": self._remembering.commits,
+                **self._longterm.stats(),
             },
         )
 
@@ -240,8 +282,11 @@ class Store:
     def _idle(self) -> None:
         self._search.sync()
         self.maintenance.idle()
+        self._longterm.idle()
 
     def _seal(self) -> None:
+        """What a commit that failed midway has left must go before it would be made durable."""
+        self._remembering.undo()
         self._durable.seal({table.name: table.version for table in self.tables.all()})
 
     def _select(self, table: str, where: str | None, columns: list[str] | None = None) -> list[Row]:
@@ -262,13 +307,14 @@ class Store:
         return rows[0]
 
     def _observations_of(
-        self, stream_id: str, moment_ids: list[str]
+        self, stream_id: str, moment_ids: list[str], version: int | None = None
     ) -> dict[str, list[Observation]]:
         if not moment_ids:
             return {}
         where = f"stream_id = {quote(stream_id)}"
         if len(moment_ids) <= LOOKED_UP:
             where = any_of("moment_id", moment_ids)
+        where = _by_version(where, version)
         held: dict[str, list[Observation]] = {}
         for row in self._select("observations", where, OBSERVATION_COLUMNS):
             held.setdefault(row["moment_id"], []).append(observation_of(row))
@@ -288,9 +334,7 @@ def _settled(read: Callable[[], T]) -> T:
 
 
 def _overlapping(stream_id: str, start: float | None, end: float | None) -> str:
-    for bound in (start, end):
-        if bound is not None and not abs(bound) < float("inf"):
-            raise InvalidRequest(f"a time must be a finite number of seconds, not {bound}")
+    _check_bounds(start, end)
     clauses = [f"stream_id = {quote(stream_id)}"]
     if start is not None:
         clauses.append(f"`end` >= {float(start)!r}")
@@ -302,6 +346,16 @@ def _overlapping(stream_id: str, start: float | None, end: float | None) -> str:
 def _near(one: Observation, other: Observation, seconds: float) -> bool:
     apart = max(one.start - other.end, other.start - one.end)
     return one.stream_id == other.stream_id and one.id != other.id and apart <= seconds
+
+
+def _check_bounds(start: float | None, end: float | None) -> None:
+    for bound in (start, end):
+        if bound is not None and not abs(bound) < float("inf"):
+            raise InvalidRequest(f"a time must be a finite number of seconds, not {bound}")
+
+
+def _by_version(where: str, version: int | None) -> str:
+    return where if version is None else f"({where}) AND version <= {version}"
 
 
 def _in_time(row: Row) -> tuple[float, str, str]:

@@ -59,9 +59,14 @@ OBSERVATIONS = pa.schema(
         ),
         pa.field("search_text", pa.string(), nullable=False),  # full-text indexed: speaker and text
         pa.field("vector", pa.list_(pa.float32(), DIMENSIONS), nullable=False),  # unit length
+        # The version of memory that first held the row, however often it was rewritten since.
+        pa.field("version", pa.int64(), nullable=False),
     ]
 )
-OBSERVATION_COLUMNS = [name for name in OBSERVATIONS.names if name not in ("vector", "search_text")]
+OBSERVATION_COLUMNS = [
+    name for name in OBSERVATIONS.names if name not in ("vector", "search_text", "version")
+]
+UNCOMMITTED = -1  # the version of a row that no commit has taken in yet
 
 # Lance keeps decoded metadata and index pages in these caches; the defaults are gigabytes.
 INDEX_CACHE_BYTES = 96 * 2**20
@@ -76,9 +81,19 @@ class Tables:
     streams: LanceTable
     moments: LanceTable
     observations: LanceTable
+    episodes: LanceTable
+    ledger: LanceTable
+    pins: LanceTable
 
-    def all(self) -> tuple[LanceTable, LanceTable, LanceTable]:
-        return self.streams, self.moments, self.observations
+    def all(self) -> tuple[LanceTable, ...]:
+        return (
+            self.streams,
+            self.moments,
+            self.observations,
+            self.episodes,
+            self.ledger,
+            self.pins,
+        )
 
 
 def connect(path: Path, fresh_within: float | None = None) -> lancedb.DBConnection:
@@ -104,6 +119,9 @@ def open_tables(path: Path) -> Tables:
         streams=cast(LanceTable, db.open_table("streams")),
         moments=cast(LanceTable, db.open_table("moments")),
         observations=cast(LanceTable, db.open_table("observations")),
+        episodes=cast(LanceTable, db.open_table("episodes")),
+        ledger=cast(LanceTable, db.open_table("ledger")),
+        pins=cast(LanceTable, db.open_table("pins")),
     )
 
 
@@ -181,6 +199,7 @@ def observation_row(observation: Observation, moment_id: str, wall: datetime) ->
         "language": o.language,
         "tags": [{"label": t.label, "probability": t.probability} for t in o.tags],
         "search_text": f"{o.speaker}: {o.text}" if o.speaker else o.text,
+        "version": UNCOMMITTED,
     }
 
 
@@ -207,4 +226,4 @@ def observation_batch(rows: Sequence[dict[str, Any]], vectors: npt.NDArray[np.fl
     flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
     batch = pa.Table.from_pylist(list(rows), schema=columns)
     vector = pa.FixedSizeListArray.from_arrays(flat, DIMENSIONS)
-    return batch.append_column(OBSERVATIONS.field("vector"), vector)
+    return batch.append_column(OBSERVATIONS.field("vector"), vector).select(OBSERVATIONS.names)

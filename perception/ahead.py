@@ -18,11 +18,6 @@ from perception.recognizer import Transcript
 from perception.records import SAMPLE_RATE, Audio
 from perception.vad import Pause, Utterance
 
-# A transcript made in the cheap way is taken for good from this confidence on: of what was said so
-# surely, the costly way made the same words. It takes a third of the time, or a tenth of what an
-# unsure utterance takes.
-SURE = 0.75
-LONGEST_QUICK = 8.0  # seconds; of longer speech the cheap way loses words
 LONGEST_PARTIAL = 15.0  # seconds; of a longer speech no partial would come in time
 
 # A sentence does not end with these, whatever the recogniser puts after them.
@@ -36,10 +31,12 @@ _GOES_ON = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """What somebody has said so far, from `start` on. Given as it becomes known, out of turn."""
+    """What somebody has said so far, from `start` on. Given as it becomes known, out of turn.
+    `paused`: they have paused since, so it may be all."""
 
     text: str
     start: float
+    paused: bool = False
 
 
 class SpeechAhead:
@@ -81,7 +78,7 @@ class SpeechAhead:
     def pause(self, pause: Pause) -> None:
         """They pause: recognise what was said as if it were all."""
         self._drop()
-        trial = self._call(self._recognize_quickly(pause.samples))
+        trial = self._call(self._perceiver.recognize(pause.samples, "live"))
         self._trial = (pause, trial)
         trial.add_done_callback(lambda done: self._tell(pause, done))
 
@@ -96,13 +93,6 @@ class SpeechAhead:
             trial[1].cancel()
         return await self._perceiver.recognize(said.samples)
 
-    async def _recognize_quickly(self, audio: Audio) -> Transcript:
-        if len(audio) <= LONGEST_QUICK * SAMPLE_RATE:
-            quick = await self._perceiver.recognize(audio, "draft")
-            if quick.text and quick.confidence >= SURE:
-                return quick
-        return await self._perceiver.recognize(audio, "live")
-
     async def _recognize_part(self, audio: Audio, start: float) -> None:
         if len(audio) >= 0.4 * SAMPLE_RATE:
             transcript = await self._perceiver.recognize(audio, "draft")
@@ -113,7 +103,7 @@ class SpeechAhead:
         if self._trial is None or self._trial[0] is not pause or done.cancelled():
             return
         if done.exception() is None and done.result().text:
-            self._tell_partial(Partial(done.result().text, pause.start))
+            self._tell_partial(Partial(done.result().text, pause.start, paused=True))
 
     def _recognizing(self) -> bool:
         return self._trial is not None and not self._trial[1].done()

@@ -161,6 +161,7 @@ class StreamPipeline:
             perceiver, self._settings.partial_every, self._asides.put_nowait
         )
         self.uttering: Utterance | None = None  # the utterance whose role is being asked for
+        self.hold_looks = 0.0  # stream time until which a live stream is not looked at
 
     def cut(self, time: float) -> None:
         """Have what came before `time` cut off in its turn: a question about it is being asked."""
@@ -330,10 +331,13 @@ class StreamPipeline:
         self._next_look = at
 
     async def _look_if_free(self) -> None:
-        """Speech goes first: while somebody speaks, looks are few."""
+        """Speech goes first: while somebody speaks, looks are few; when they may have finished,
+        and while they wait for an answer, none is begun."""
         at, since = self._next_look, self._time - self._looked
-        busy = self._room.locked() or (self._endpointer.speaking and since < LOOK_WHILE_SPEAKING)
-        if at is not None and not busy:
+        endpointer = self._endpointer
+        busy = self._room.locked() or (endpointer.speaking and since < LOOK_WHILE_SPEAKING)
+        waited_for = endpointer.speaking and endpointer.pausing or self._time < self.hold_looks
+        if at is not None and not busy and not (self._settings.live and waited_for):
             self._next_look = None
             await self._look(at)
 

@@ -11,10 +11,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
+from memory.asof import AsOf
 from memory.records import MemoryReader, Snapshot
 from reasoning import composed
 from reasoning.analysis import Analysis, analyse
@@ -51,6 +52,28 @@ FIRST_TOKEN = 2.0  # seconds
 Method = Literal["generated", "quoted", "abstained"]
 
 
+_Key = tuple[str, str | None, float | None, datetime | None, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """What a question is answered from, and the memory that was decided over."""
+
+    plan: Plan
+    analysis: Analysis
+    retriever: Retriever
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A question being prepared: its text, and of what it is asked."""
+
+    question: _Key
+    deciding: asyncio.Future[_Decided]
+    evaluating: asyncio.Future[None]
+
+
 class Agent:
     """`near` says how near two words are in meaning; without it only stems and lists decide.
     `clock` gives the seconds that timings are measured with. A model that has said nothing
@@ -73,18 +96,16 @@ class Agent:
         self._gate = Gate(agent_name, "push")
         self._name = agent_name
         self._first_token = first_token
-        self._preparing: asyncio.Future[None] | None = None
+        self._prepared: _Prepared | None = None
 
     async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
         """Tokens as they come, a Replace if they did not stand, then one Answer. Closing the
         iterator cancels generation. Raises QuestionRefused."""
         began = self._clock()
-        await self._stop_preparing()
         asked, at = self._asked(question)
         gated = self._clock()
-        snapshot = await self._memory.snapshot(question.stream_id)
-        retriever = Retriever(self._memory)
-        plan, analysis = await self._plan(asked, question.stream_id, at, retriever)
+        decided = await self._decided(asked, question, at)
+        plan, analysis, retriever = decided.plan, decided.analysis, decided.retriever
         retrieved = self._clock()
 
         first: float | None = None
@@ -113,7 +134,7 @@ class Agent:
             answer=text,
             abstained=plan.abstained,
             citations=citations,
-            snapshot=_snapshot_at(snapshot, question.at),
+            snapshot=decided.snapshot,
             timings=Timings(
                 gate_ms=_ms(gated - began),
                 retrieval_ms=_ms(retrieved - gated),
@@ -126,27 +147,40 @@ class Agent:
         )
 
     async def prepare(self, question: Question) -> None:
-        """Have the keys and values of the prompt ready that this question would get, as far as it
-        has been asked. An answer goes before it. Raises QuestionRefused."""
-        await self._stop_preparing()
-        preparing = self._preparing = asyncio.ensure_future(self._prepare(question))
-        await asyncio.wait({preparing})
-        if not preparing.cancelled():
-            preparing.result()
-
-    async def _prepare(self, question: Question) -> None:
+        """Decide what this question will be answered from, and have the prompt's keys and values
+        ready, in case it is asked just so. Another question's answer goes before it.
+        Raises QuestionRefused."""
         asked, at = self._asked(question)
-        plan, _ = await self._plan(asked, question.stream_id, at, Retriever(self._memory))
+        await self._stop_preparing()
+        deciding = asyncio.ensure_future(self._decide(asked, question, at))
+        evaluating = asyncio.ensure_future(self._evaluate(deciding, asked))
+        self._prepared = _Prepared(_asked_of(asked, question, at), deciding, evaluating)
+        await asyncio.wait({evaluating})
+        if not evaluating.cancelled():
+            evaluating.result()
+
+    async def _evaluate(self, deciding: asyncio.Future[_Decided], asked: str) -> None:
+        plan = (await deciding).plan
         if plan.text is None:
             async with aclosing(self._generate(replace(plan, max_tokens=1), asked)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
                 async for _piece in pieces:
                     pass
 
+    async def _decided(self, asked: str, question: Question, at: float | None) -> _Decided:
+        """As prepared, where this very question was: the model then goes on from its prompt."""
+        prepared = self._prepared
+        if prepared is None or prepared.question != _asked_of(asked, question, at):
+            await self._stop_preparing()
+            return await self._decide(asked, question, at)
+        self._prepared = None
+        return await asyncio.shield(prepared.deciding)
+
     async def _stop_preparing(self) -> None:
-        preparing, self._preparing = self._preparing, None
-        if preparing is not None and not preparing.done():
-            preparing.cancel()
-            await asyncio.wait({preparing})
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            prepared.evaluating.cancel()
+            prepared.deciding.cancel()
+            await asyncio.gather(prepared.evaluating, prepared.deciding, return_exceptions=True)
 
     def _asked(self, question: Question) -> tuple[str, float | None]:
         """What is asked, on its own, and the stream time it is asked of."""
@@ -163,13 +197,27 @@ class Agent:
         whole = resolve(asked, question.follows)
         return whole.text, question.at if whole.before is None else whole.before
 
-    async def _plan(
-        self, asked: str, stream_id: str | None, at: float | None, retriever: Retriever
-    ) -> tuple[Plan, Analysis]:
-        scope = await retriever.scope(stream_id, at, datetime.now(UTC))
+    async def _snapshot(self, question: Question) -> Snapshot:
+        """What the answer is given from, whatever is remembered meanwhile."""
+        present = await self._memory.snapshot(question.stream_id)
+        version = present.version if question.version is None else question.version
+        if version > present.version:
+            raise QuestionRefused(f"memory is at version {present.version}, not yet at {version}")
+        at = present.stream_time if question.at is None else question.at
+        if version < present.version and question.at is None:
+            then = await self._memory.streams(version)
+            at = next((s.seconds for s in then if s.id == question.stream_id), None)
+        return Snapshot(version, at)
+
+    async def _decide(self, asked: str, question: Question, at: float | None) -> _Decided:
+        snapshot = await self._snapshot(question)
+        retriever = Retriever(AsOf(self._memory, snapshot.version, question.wall))
+        clock_now = question.wall or datetime.now(UTC)
+        scope = await retriever.scope(question.stream_id, at, clock_now, question.wall)
         when = parse(asked, scope.now, scope.wall_now)
         analysis = analyse(when.rest)
-        return await decide(analysis, when, scope, retriever, self._near, self._name), analysis
+        plan = await decide(analysis, when, scope, retriever, self._near, self._name)
+        return _Decided(plan, analysis, retriever, snapshot)
 
     async def _in_time(self, plan: Plan, asked: str) -> AsyncIterator[str]:
         """The model's answer, its wording repaired; nothing at all where its first word is late."""
@@ -199,7 +247,7 @@ class Agent:
         tokens = 0
         for passage in plan.evidence:
             seen = passage.main
-            line = memory_line(seen.kind, clock(seen.start), passage.text, seen.speaker)
+            line = memory_line(seen.kind, passage.text, seen.speaker)
             tokens += self._generator.count(line)
             if lines and tokens > _MEMORY_TOKENS:
                 break
@@ -227,6 +275,10 @@ class Agent:
         return tuple(cited.values())
 
 
+def _asked_of(asked: str, question: Question, at: float | None) -> _Key:
+    return asked, question.stream_id, at, question.wall, question.version
+
+
 def _method(plan: Plan) -> Method:
     if plan.abstained:
         return "abstained"
@@ -244,11 +296,6 @@ def _citation(source: Source) -> Citation:
         quote=seen.text if len(seen.text) <= _QUOTE else seen.text[: _QUOTE - 1] + "…",
         keyframe=keyframe_url(source.moment_id) if source.keyframe else None,
     )
-
-
-def _snapshot_at(snapshot: Snapshot, at: float | None) -> Snapshot:
-    """The snapshot at the time the question was asked."""
-    return snapshot if at is None else replace(snapshot, stream_time=at)
 
 
 def _ms(seconds: float) -> float:

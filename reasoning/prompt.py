@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 PREFIX = """Each answer is one short sentence that uses only the notes above it.
 
-[1] 00:12 heard: "I put the scissors in the kitchen cupboard."
+heard: "I put the scissors in the kitchen cupboard."
 Q: Where did I leave my scissors?
 A: You left the scissors in the kitchen cupboard.
 
-[1] 03:40 screen: "Board Meeting / Wednesday 09:15 / Hall Cedar / call 4471"
+screen: "Board Meeting / Wednesday 09:15 / Hall Cedar / call 4471"
 Q: When is the board meeting?
 A: The board meeting is on Wednesday at 09:15.
 
-[1] 07:05 heard: "Oscar told me the yellow van is being repaired because its brakes failed."
+heard: "Oscar told me the yellow van is being repaired because its brakes failed."
 Q: Why is the van being repaired?
 A: The van is being repaired because its brakes failed.
 
@@ -39,7 +39,7 @@ class Prompt:
 
     @property
     def text(self) -> str:
-        lines = "\n".join(f"[{n}] {line}" for n, line in enumerate(self.memories, 1))
+        lines = "\n".join(self.memories)
         return f"{PREFIX}{lines}\nQ: {fenced(self.question)}\nA:"
 
 
@@ -50,8 +50,9 @@ def fenced(text: str, limit: int = _CLIP) -> str:
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
 
 
-def memory_line(kind: str, clock: str, text: str, speaker: str | None = None) -> str:
-    """One memory as the model reads it."""
+def memory_line(kind: str, text: str, speaker: str | None = None) -> str:
+    """One memory as the model reads it. Without its time: every token is waited for, and answers
+    that tell times are written by code."""
     sense = {"speech": "heard", "screen_text": "screen", "vision": "saw", "sound": "sound"}[kind]
     who = f" {fenced(speaker, 40)}" if speaker and kind == "speech" else ""
-    return f'{clock} {sense}{who}: "{fenced(text)}"'
+    return f'{sense}{who}: "{fenced(text)}"'

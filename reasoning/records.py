@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -24,6 +25,8 @@ class Exchange:
 @dataclass(frozen=True, slots=True)
 class Question:
     """`at` is the stream time the question is asked at (None: now, the end of what is remembered).
+    `wall` is that time on the wall clock, for all streams; `version` is the version of memory to
+    answer from (None: the present one).
     `follows` is what was asked and answered before, for a question that leans on it."""
 
     text: str
@@ -32,6 +35,8 @@ class Question:
     trigger: Trigger = "asked"
     utterance: dict[str, Any] | None = None  # {"text", "start", "end"} of a spoken question
     follows: Exchange | None = None
+    wall: datetime | None = None
+    version: int | None = None
 
 
 def keyframe_url(moment_id: str) -> str:

@@ -42,13 +42,23 @@ class Retriever:
         self._memory = memory
         self._wall: dict[str, datetime] = {}
 
-    async def scope(self, stream_id: str | None, at: float | None, clock_now: datetime) -> Scope:
+    async def scope(
+        self,
+        stream_id: str | None,
+        at: float | None,
+        clock_now: datetime,
+        wall: datetime | None = None,
+    ) -> Scope:
+        """`wall`: the time asked of, where it is one on the wall clock."""
         streams = await self._memory.streams()
         self._wall = {s.id: s.wall_start for s in streams}
         own = [s for s in streams if s.id == stream_id]
         if stream_id is None and streams:
             own = [max(streams, key=lambda s: s.wall_start + timedelta(seconds=s.seconds))]
         stream = own[0] if own else None
+        if wall is not None and stream is not None and at is None:
+            now = (wall - stream.wall_start).total_seconds()
+            return Scope(stream, stream_id, None, now, wall, wall)
         now = at if at is not None else stream.seconds if stream else 0.0
         wall_now = stream.wall_start + timedelta(seconds=now) if stream else clock_now
         return Scope(stream, stream_id, at, now, wall_now, clock_now if at is None else wall_now)

@@ -62,7 +62,9 @@ class Body(BaseModel):
 
 
 class Asked(Body):
-    """A question. `at` is seconds on the stream, "m:ss", or an ISO 8601 time with a zone."""
+    """A question. `at` is when it is asked of: seconds on the stream, "m:ss", or an ISO 8601 time
+    with a zone, which holds for all streams. `version` is the memory to answer from, as an
+    earlier answer's `snapshot` names it."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -75,6 +77,7 @@ class Asked(Body):
     question: Line
     stream_id: StreamId | None = None
     at: float | str | None = None
+    version: Annotated[int, Field(ge=0)] | None = None
     stream: bool = False
 
 
@@ -204,10 +207,12 @@ def wall_time(text: str) -> datetime:
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)")
 
 
-def stream_time(at: float | str | None, stream: Stream | None) -> float | None:
-    """`at` of a question as seconds on its stream. Raises ValueError in words for the user."""
+def asked_of(at: float | str | None, stream: Stream | None) -> tuple[float | None, datetime | None]:
+    """`at` of a question: seconds on its stream, and the time on the wall clock where it is one.
+    Before the stream began there are no seconds. Raises ValueError in words for the user."""
     if at is None:
-        return None
+        return None, None
+    wall = None
     if isinstance(at, str) and (clock := _CLOCK.fullmatch(at.strip())):
         hours, minutes, seconds = clock.groups()
         at = int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds)
@@ -215,12 +220,12 @@ def stream_time(at: float | str | None, stream: Stream | None) -> float | None:
         at = float(at)
     elif isinstance(at, str):
         wall = wall_time(at)
-        if stream is None:
-            raise ValueError("a wall-clock `at` needs a stream_id")
+        if stream is None or wall < stream.wall_start:
+            return None, wall
         at = (wall - stream.wall_start).total_seconds()
     if not 0 <= at <= LONGEST_STREAM:
         raise ValueError(f"at {at} is not a time on a stream")
-    return float(at)
+    return float(at), wall
 
 
 def observation(stream_id: str, posted: Posted) -> Observation:

@@ -41,6 +41,8 @@ from serve.turns import LiveInput, Turn, Voice
 
 log = logging.getLogger("lookback.live")
 
+HELD = 1.0  # seconds that looking waits, at most, for the first word of an answer
+
 
 class LiveSession(StreamSession):
     """Runs one live stream to its end. `control` takes what the person's page sends."""
@@ -137,9 +139,9 @@ class LiveSession(StreamSession):
             case VoiceEnded():
                 self._quiet.set()
                 self._state("thinking" if self._turn and not self._turn.answer else "listening")
-            case Partial(text, start):
+            case Partial(text, start, paused):
                 self._publish("partial", {"text": text, "start": start})
-                self._prepare(text, start)
+                self._prepare(text, start, paused)
             case Heard(observation, _):
                 self._perceived(observation)
                 if observation.role == "question":
@@ -160,8 +162,9 @@ class LiveSession(StreamSession):
             asked = OpenQuestion(str(turn.question.utterance["text"]), turn.heard_end)
         return self._hearing.role_of(text, start, end, asked)
 
-    def _prepare(self, text: str, start: float) -> None:
-        """Have what a question will need fetched while it is still being asked."""
+    def _prepare(self, text: str, start: float, paused: bool) -> None:
+        """Have what came before a question remembered while it is still being asked, and, once it
+        may be whole, its answer begun."""
         asked = text if text.rstrip().endswith("?") else f"{text.rstrip('. ')}?"
         judgement = self._gate.judge(asked)
         if judgement.role != "question":
@@ -171,7 +174,12 @@ class LiveSession(StreamSession):
             self._pipeline.cut(start)
         talking = self._services.talking
         busy = self._preparing is not None and not self._preparing.done()
-        if talking is None or busy or (self._turn is not None and not self._turn.concluded):
+        if (
+            talking is None
+            or not paused
+            or busy
+            or (self._turn is not None and not self._turn.concluded)
+        ):
             return
         question = Question(
             judgement.question,
@@ -183,6 +191,7 @@ class LiveSession(StreamSession):
 
         async def prepare() -> None:
             try:
+                await self._remembering.settled(start)
                 await talking.prepare(question)
             except Exception as error:  # noqa: BLE001 - the answer itself will say what is wrong
                 log.warning("an answer was not prepared: %s", type(error).__name__)
@@ -206,6 +215,7 @@ class LiveSession(StreamSession):
         self._generation += 1
         turn = self._turn = Turn(self._generation, question, heard.end)
         self._state("thinking", question=question.text)
+        self._pipeline.hold_looks = self._clock() + HELD
         turn.task = self._start(self._answer_turn(turn, time.perf_counter() - since))
 
     def _turn_start(self, otherwise: float) -> float:
@@ -227,7 +237,13 @@ class LiveSession(StreamSession):
             return
         finally:
             sentences.put_nowait(None)
-        timings = replace(answer.timings, gate_ms=round(gate_seconds * 1000, 2))
+        now = self._clock()
+        timings = replace(
+            answer.timings,
+            gate_ms=round(gate_seconds * 1000, 2),
+            first_token_ms=_ms((turn.began or now) - turn.heard_end),
+            total_ms=_ms(now - turn.heard_end),
+        )
         turn.answer = replace(answer, timings=timings)
         turn.text = answer.answer
         self._hub.dialogue.note(self.stream.id, answer)
@@ -255,6 +271,7 @@ class LiveSession(StreamSession):
                     return piece
                 replaced = isinstance(piece, Replace)
                 turn.began = turn.began if turn.began is not None else self._clock()
+                self._pipeline.hold_looks = 0.0
                 turn.text = piece.text if replaced else turn.text + piece.text
                 self._publish(
                     "token",
@@ -364,3 +381,7 @@ class LiveSession(StreamSession):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import lru_cache
@@ -41,12 +40,9 @@ log = logging.getLogger("lookback.serve")
 # How long a batch waits for company: frames of two streams share one call, a lone one pays 4 ms.
 BATCH_WAIT = 0.004
 
-# Rank of a recognition: what was just said to an agent, what is being said, a recording.
-URGENCY: dict[Effort, int] = {"live": 0, "draft": 1, "full": 2}
-
-# The language model yields to perception when both want the cores; it is not starved: at nice 15
-# its prompt took five times as long for nothing.
-REASONING_NICE = 2
+# Rank of a recognition: what was just said to an agent goes first. What is still being said takes
+# its turn with the rest: behind recordings, which always have more, it would never come.
+URGENCY: dict[Effort, int] = {"live": 0, "draft": 1, "full": 1}
 
 # A memory that cannot write any more is found out soon: what it is to remember waits meanwhile.
 MEMORY_CHECKED_EVERY = 5.0  # seconds
@@ -122,17 +118,17 @@ class MemoryDeployment:
             return await self._memory.search(query)
 
     async def neighbours(
-        self, observations: Sequence[Observation], seconds: float
+        self, observations: Sequence[Observation], seconds: float, version: int | None
     ) -> list[list[Observation]]:
-        return await self._memory.neighbours(observations, seconds)
+        return await self._memory.neighbours(observations, seconds, version)
 
-    async def streams(self) -> list[Stream]:
-        return await self._memory.streams()
+    async def streams(self, version: int | None) -> list[Stream]:
+        return await self._memory.streams(version)
 
     async def timeline(
-        self, stream_id: str, start: float | None, end: float | None
+        self, stream_id: str, start: float | None, end: float | None, version: int | None
     ) -> list[Moment]:
-        return await self._memory.timeline(stream_id, start, end)
+        return await self._memory.timeline(stream_id, start, end, version)
 
     async def moment(self, moment_id: str) -> Moment:
         return await self._memory.moment(moment_id)
@@ -174,7 +170,6 @@ class ReasoningDeployment:
     async def __init__(  # type: ignore[misc]  # Ray Serve awaits it
         self, plain: dict[str, Any], memory: Any
     ) -> None:
-        os.nice(REASONING_NICE)
         settings = Settings(**plain)
         self._work = Work()
         self._agent, generator = load_agent(settings, RemoteMemory(Part("Memory", memory)))

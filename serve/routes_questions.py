@@ -30,12 +30,14 @@ def router(hub: Hub) -> APIRouter:
         `replace`, when the text so far did not stand), then one `answer`.
         """
         stream = await hub.stream(asked.stream_id) if asked.stream_id else None
-        at = api.stream_time(asked.at, stream)
+        at, wall = api.asked_of(asked.at, stream)
         question = Question(
             text=asked.question,
             stream_id=asked.stream_id,
             at=at,
             follows=hub.dialogue.last(asked.stream_id),
+            wall=wall,
+            version=asked.version,
         )
         pieces = hub.services.reasoning.answer(question)
         if asked.stream:

@@ -109,17 +109,21 @@ class InProcessMemory:
         return list(await self._call("search", query))
 
     async def neighbours(
-        self, observations: Sequence[Observation], seconds: float
+        self, observations: Sequence[Observation], seconds: float, version: int | None = None
     ) -> list[list[Observation]]:
-        return list(await self._call("neighbours", observations, seconds))
+        return list(await self._call("neighbours", observations, seconds, version))
 
-    async def streams(self) -> list[Stream]:
-        return list(await self._call("streams"))
+    async def streams(self, version: int | None = None) -> list[Stream]:
+        return list(await self._call("streams", version))
 
     async def timeline(
-        self, stream_id: str, start: float | None = None, end: float | None = None
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        version: int | None = None,
     ) -> list[Moment]:
-        return list(await self._call("timeline", stream_id, start, end))
+        return list(await self._call("timeline", stream_id, start, end, version))
 
     async def moment(self, moment_id: str) -> Moment:
         found: Moment = await self._call("moment", moment_id)

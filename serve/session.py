@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from perception.pipeline import Heard, MomentCut, Progress, Seen, StreamPipeline
+from perception.pipeline import Heard, MomentCut, Progress, Seen, StreamPipeline, VoiceEnded
 from perception.records import Moment, Observation, Stream
 from perception.sources import Source
 from reasoning.gate import Gate
@@ -24,6 +25,7 @@ from serve.patient import WaitingPerceiver, patiently
 from serve.services import Services
 
 ANSWERS_AT_ONCE = 2  # of one stream's spoken questions
+SILENCES = 64  # ends of speech remembered until their utterances are recognised
 
 # Float32 bytes of one observation's vector: what a moment weighs beside its text and keyframe.
 VECTOR_BYTES = 384 * 4
@@ -60,6 +62,8 @@ class StreamSession:
         self._gate = gate
         self._publish = publish
         self._answering = asyncio.Semaphore(ANSWERS_AT_ONCE)
+        # Ends of speech in stream time, and when (perf_counter) the recording was read so far.
+        self._silences: deque[tuple[float, float]] = deque(maxlen=SILENCES)
 
     async def run(self) -> Tally:
         """Perceive until the source ends, and answer what was asked on the way."""
@@ -73,9 +77,12 @@ class StreamSession:
                 match event:
                     case MomentCut(moment, keyframe):
                         await patiently(partial(self._remember, moment, keyframe))
+                    case VoiceEnded(ended):
+                        self._silences.append((ended, time.perf_counter()))
                     case Heard(observation, _) if observation.role == "question":
                         self._perceived(observation)
-                        answering.create_task(self._answer(observation, time.perf_counter()))
+                        since = self._silent_since(observation.end)
+                        answering.create_task(self._answer(observation, since))
                     case Heard(observation, _) | Seen(observation):
                         self._perceived(observation)
                     case Progress(stream_time, lag, dropped):
@@ -105,9 +112,16 @@ class StreamSession:
         metrics.DROPPED_FRAMES.labels(self.stream.id).set(dropped)
         self._publish("progress", {"stream_time": stream_time, "lag": lag, "dropped": dropped})
 
+    def _silent_since(self, end: float) -> float:
+        """When (perf_counter) the speech that ends then had been read."""
+        now = time.perf_counter()
+        return next((at for ended, at in self._silences if ended >= end - 0.01), now)
+
     async def _answer(self, heard: Observation, since: float) -> None:
+        """`since`: when (perf_counter) the question had been spoken."""
+        began = time.perf_counter()
         judgement = self._gate.judge(heard.text)
-        gate_ms = (time.perf_counter() - since) * 1000
+        gate_ms = (time.perf_counter() - began) * 1000
         question = Question(
             text=judgement.question,
             stream_id=self.stream.id,
@@ -119,20 +133,28 @@ class StreamSession:
         try:
             async with self._answering:
                 # A recording asks faster than anybody would: its questions wait their turn.
-                answer = await patiently(lambda: self._generate(question))
+                answer, first = await patiently(lambda: self._generate(question))
         except Exception as error:  # noqa: BLE001 - an answer that fails must not stop perception
             metrics.FAILED_ANSWERS.inc()
             self._publish("state", {"state": "failed", "message": str(error)})
             return
-        timings = replace(answer.timings, gate_ms=round(gate_ms, 2))
+        timings = replace(
+            answer.timings,
+            gate_ms=round(gate_ms, 2),
+            first_token_ms=round((first - since) * 1000, 1),
+            total_ms=round((time.perf_counter() - since) * 1000, 1),
+        )
         body = replace(answer, timings=timings).to_json()
         self.tally.answers.append(body)
         self._publish("answer", body)
         self._publish("state", {"state": "listening"})
 
-    async def _generate(self, question: Question) -> Answer:
+    async def _generate(self, question: Question) -> tuple[Answer, float]:
+        """The answer, and when (perf_counter) its first words came."""
+        first: float | None = None
         async for piece in self._services.reasoning.answer(question):
+            first = time.perf_counter() if first is None else first
             if isinstance(piece, Answer):
-                return piece
+                return piece, first
             self._publish("token", {"text": piece.text, "replace": isinstance(piece, Replace)})
         raise RuntimeError("the answer ended before it was whole")

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from memory.consolidate import QUIET
 from memory.errors import InvalidRequest, MomentNotFound, StreamNotFound
 from memory.forget import UNFINISHED
 from memory.records import Query, Selection
 from memory.store import Store
 from memory.tables import select
 from perception.records import Moment
+from tests.memory.episodic import remember as remember_all
+from tests.memory.episodic import said_in, talk
 from tests.memory.storing import HashEmbedder, moment, picture, said, stream
 
 pytestmark = pytest.mark.unit
@@ -215,3 +218,40 @@ def test_what_is_not_there_cannot_be_forgotten(store: Store) -> None:
         store.forget(Selection(stream_id="cam"))
     with pytest.raises(MomentNotFound):
         store.forget(Selection(moment_ids=("cam:0000000000",)))
+
+
+def test_episodes_that_rested_on_what_went_hold_no_byte_of_it(tmp_path: Path) -> None:
+    planted = list(talk(0, 1500, 0))
+    texts = [f"{CANARY} keeps the key under lot {n}" for n in range(3)]
+    for n, text in enumerate(texts):
+        planted[20 + n] = said_in(planted[20 + n], text)
+    now = [0.0]
+    with Store(tmp_path, HashEmbedder()) as store:
+        store._longterm.consolidation._clock = lambda: now[0]
+        remember_all(store, planted)
+        store.consolidate()
+        now[0] = QUIET + 1
+        store.consolidate()
+        assert traces(store, vectors_of=texts)
+        assert all(CANARY in store.episodes("cam", level=level)[0].text for level in (1, 2, 3))
+        receipt = store.forget(Selection(stream_id="cam", start=120.0, end=137.0))
+        assert (receipt.observations, receipt.moments, receipt.episodes) == (6, 3, 1)
+        assert traces(store, vectors_of=texts) == []
+        assert [len(store.episodes("cam", level=level)) for level in (2, 3)] == [1, 1]
+        assert store.episodes("cam", level=3)[0].moments == len(planted) - 3
+        remember_all(store, planted)
+        store.consolidate()
+        assert store.episodes("cam", level=3)[0].moments == len(planted)
+
+
+def test_a_forgotten_stream_takes_its_episodes_with_it(tmp_path: Path) -> None:
+    """Lance writes down what a deletion selected: no such note may outlive it either."""
+    with Store(tmp_path, HashEmbedder()) as store:
+        moments = talk(0, 1500, 0, stream_id=CANARY)
+        remember_all(store, [said_in(m, CANARY) for m in moments])
+        store.consolidate()
+        assert store.episodes(CANARY)
+        receipt = store.forget(Selection(stream_id=CANARY))
+        assert receipt.episodes > 0
+        assert store.tables.episodes.count_rows() == 0
+        assert traces(store, vectors_of=[CANARY]) == []

@@ -16,6 +16,7 @@ from perception.pipeline import (
     PipelineSettings,
     Progress,
     StreamPipeline,
+    VoiceEnded,
     VoiceStarted,
 )
 from perception.recognizer import Effort, Transcript
@@ -77,7 +78,9 @@ async def perceive(
 
 
 def lasting(events: list[Event]) -> list[Event]:
-    return [event for event in events if not isinstance(event, Progress | VoiceStarted)]
+    """Without what is told out of turn, as soon as it is known."""
+    passing = Progress | VoiceStarted | VoiceEnded
+    return [event for event in events if not isinstance(event, passing)]
 
 
 async def test_what_comes_out_does_not_depend_on_how_long_calls_take() -> None:

@@ -62,7 +62,7 @@ class HandMadeMemory:
         return sorted(hits, key=lambda h: -h.score)[: query.limit]
 
     async def neighbours(
-        self, observations: Sequence[Observation], seconds: float
+        self, observations: Sequence[Observation], seconds: float, version: int | None = None
     ) -> list[list[Observation]]:
         return [
             [
@@ -76,11 +76,15 @@ class HandMadeMemory:
             for one in observations
         ]
 
-    async def streams(self) -> list[Stream]:
+    async def streams(self, version: int | None = None) -> list[Stream]:
         return self._streams
 
     async def timeline(
-        self, stream_id: str, start: float | None = None, end: float | None = None
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        version: int | None = None,
     ) -> list[Moment]:
         return [
             _moment(o)

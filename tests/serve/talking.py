@@ -166,8 +166,8 @@ class Talk:
         self.now = time
         await self.give(VoiceStarted(time))
 
-    async def partial(self, text: str, start: float) -> None:
-        await self.give(Partial(text, start))
+    async def partial(self, text: str, start: float, *, paused: bool = False) -> None:
+        await self.give(Partial(text, start, paused))
 
     async def says(self, text: str, start: float, end: float) -> Observation:
         """An utterance, from its first sound to its transcript."""

@@ -164,9 +164,11 @@ async def test_an_answer_is_prepared_while_the_question_is_being_asked(talk: Tal
     async with talk:
         await talk.starts(10.0)
         await talk.partial("Where did I leave", 10.0)
-        assert [q.at for q in talk.talking.prepared] == [10.0]
         assert talk.pipeline.cuts == [10.0]
-        assert talk.of("partial") == [{"text": "Where did I leave", "start": 10.0}]
+        assert talk.talking.prepared == []
+        await talk.partial("Where did I leave it?", 10.0, paused=True)
+        assert [q.at for q in talk.talking.prepared] == [10.0]
+        assert talk.of("partial")[0] == {"text": "Where did I leave", "start": 10.0}
 
 
 async def test_a_statement_prepares_nothing(talk: Talk) -> None:

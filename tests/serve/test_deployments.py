@@ -173,7 +173,7 @@ async def test_what_was_said_to_the_agent_is_recognised_before_all_else(
     for _ in range(5):
         models.threads.release()
     said = await asyncio.gather(*calls, return_exceptions=True)
-    assert [size for size, _ in models.begun] == [1, 5, 6, 4, 3]
+    assert [size for size, _ in models.begun] == [1, 5, 6, 3, 4]
     assert said[5] == "6 samples"
     assert isinstance(said[1], asyncio.CancelledError)
     models.threads.release()

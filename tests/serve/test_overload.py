@@ -98,7 +98,7 @@ async def test_beyond_the_setting_requests_are_refused_and_probes_are_not(
     let_on, waiting = asyncio.Event(), asyncio.Event()
 
     class Slow(InProcessMemory):
-        async def streams(self) -> list[Stream]:
+        async def streams(self, version: int | None = None) -> list[Stream]:
             waiting.set()
             await let_on.wait()
             return await super().streams()
