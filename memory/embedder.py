@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -38,23 +38,21 @@ class Embedder(Protocol):
 class MiniLM:
     """all-MiniLM-L6-v2 (Wang et al. 2020, arXiv 2002.10957): mean-pooled, 256 tokens, 384 numbers.
 
-    About 11 ms for a question on one core. `threads` is set for all of torch in this process: with
-    more than one, a single short text is slower, not faster.
+    About 10 ms for a question on one core. Holds numpy to one thread in this process: on matrices
+    as small as these, several wait for each other four times as long as one works.
     """
 
     name = "all-MiniLM-L6-v2"
     dimension = 384
 
-    def __init__(self, folder: Path, threads: int = 1) -> None:
-        import torch
+    def __init__(self, folder: Path) -> None:
+        from threadpoolctl import threadpool_limits
         from tokenizers import Tokenizer
-        from transformers import BertModel
-        from transformers.utils import logging
 
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it
-        torch.set_num_threads(threads)
-        network: Any = BertModel.from_pretrained(folder, local_files_only=True)
-        self._network = network.eval()
+        from memory.bert import Bert
+
+        threadpool_limits(limits=1, user_api="blas")
+        self._network = Bert(folder)
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(TOKENS_READ)
         self._tokenizer.enable_padding()
@@ -71,19 +69,16 @@ class MiniLM:
         return vectors
 
     def _encode(self, texts: list[str]) -> Vectors:
-        import torch
-
         with self._turn:
             encoded = self._tokenizer.encode_batch(texts)
-        tokens = torch.tensor([one.ids for one in encoded])
-        mask = torch.tensor([one.attention_mask for one in encoded])
+        ids = np.array([one.ids for one in encoded], np.int64)
+        mask = np.array([one.attention_mask for one in encoded], np.int64)
         # The network itself may be shared: a question does not wait for a batch being written.
-        with torch.inference_mode():
-            states = self._network(input_ids=tokens, attention_mask=mask).last_hidden_state
-            weights = mask.unsqueeze(-1).to(states.dtype)
-            mean = (states * weights).sum(1) / weights.sum(1)
-            unit = torch.nn.functional.normalize(mean, dim=1)
-        return np.asarray(unit.numpy(), np.float32)
+        states = self._network(ids, mask)
+        total = (states * mask[:, :, None].astype(np.float32)).sum(axis=1)
+        # Of unit length, the mean is the sum.
+        unit: Vectors = total / np.linalg.norm(total, axis=1, keepdims=True)
+        return unit
 
 
 class HashEmbedder:

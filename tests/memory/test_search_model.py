@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,6 +29,26 @@ def test_rows_are_unit_vectors_whatever_is_beside_them(embedder: MiniLM) -> None
     assert np.linalg.norm(alone) == pytest.approx(1, abs=1e-5)
     assert np.allclose(alone[0], beside[0], atol=1e-4)
     assert embedder.embed([]).shape == (0, 384)
+
+
+def test_vectors_are_those_of_the_reference_implementation(embedder: MiniLM) -> None:
+    """Sentence-transformers' recipe for this model: BertModel, mean of the tokens, unit length."""
+    import torch
+    from tokenizers import Tokenizer
+    from transformers import BertModel
+
+    folder = models.locate("minilm")
+    said = ["Where is it?", "Ünïcode, 日本語 & numbers 15:30", "A much longer one, " * 30]
+    network: Any = BertModel.from_pretrained(folder, local_files_only=True).eval()
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.enable_truncation(256)
+    tokenizer.no_padding()
+    for text, vector in zip(said, embedder.embed(said), strict=True):
+        ids = torch.tensor([tokenizer.encode(text).ids])
+        with torch.inference_mode():
+            mean = network(input_ids=ids).last_hidden_state[0].mean(dim=0)
+        expected = torch.nn.functional.normalize(mean, dim=0).numpy()
+        assert np.allclose(vector, expected, atol=1e-5)
 
 
 def test_a_huge_text_is_cut_not_refused(embedder: MiniLM) -> None:
