@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,6 +36,7 @@ from memory.media import MediaStore
 from memory.migrations import applied
 from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Stats
 from memory.remember import Remembering
+from memory.retention import Retention
 from memory.search import Searcher
 from memory.tables import (
     OBSERVATION_COLUMNS,
@@ -59,11 +61,20 @@ RETRIES = 4
 class Store:
     """Implements `memory.records.Memory`. Blocking; safe to use from many threads of one process.
 
-    Raises `StoreLocked`, `StoreNewer` or `StoreMissing` (with `create=False`) on opening.
+    What is older than `retention` is forgotten by itself (None: nothing is). Raises `StoreLocked`,
+    `StoreNewer` or `StoreMissing` (with `create=False`) on opening.
     """
 
-    def __init__(self, path: Path, embedder: Embedder, *, create: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        embedder: Embedder,
+        *,
+        create: bool = True,
+        retention: timedelta | None = None,
+    ) -> None:
         self.path = Path(path)
+        self._kept_for = retention
         if not (self.path / "tables").is_dir() and not create:
             raise StoreMissing(f"there is no store at {self.path}")
         with failures_named(self.path):
@@ -90,6 +101,7 @@ class Store:
         self._forgetting = Forgetting(
             self.tables, self.media, self.maintenance.purge, self._seal, self._remembering
         )
+        self._retention = Retention(self.tables, self._forgetting.forget, self._kept_for)
         self._schema = len(applied(self.tables.db))
         self._closing = threading.Lock()
         self._closed = False
@@ -226,6 +238,7 @@ class Store:
                 "maintenance_runs": self.maintenance.runs,
                 "maintenance_seconds": round(self.maintenance.seconds, 3),
                 "commits": self._remembering.commits,
+                **self._retention.stats(),
             },
         )
 
@@ -241,6 +254,7 @@ class Store:
     def _idle(self) -> None:
         self._search.sync()
         self.maintenance.idle()
+        self._retention.idle()
 
     def _seal(self) -> None:
         """What a commit that failed midway has left must go before it would be made durable."""

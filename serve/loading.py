@@ -7,6 +7,7 @@ megabytes that the other deployments do without.
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import models
@@ -34,7 +35,13 @@ def open_store(settings: Settings, create: bool = True) -> Store:
     from memory.embedder import MiniLM
     from memory.store import Store
 
-    return Store(settings.store, MiniLM(models.locate("minilm")), create=create)
+    days = settings.retention_days
+    return Store(
+        settings.store,
+        MiniLM(models.locate("minilm")),
+        create=create,
+        retention=None if days is None else timedelta(days=days),
+    )
 
 
 def load_agent(settings: Settings, memory: MemoryReader) -> tuple[Agent, GgufGenerator]:
