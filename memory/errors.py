@@ -4,6 +4,7 @@ MemoryFailure
 ├── StoreUnusable             the store as a whole cannot be opened
 │   ├── StoreLocked           another process is writing to it
 │   ├── StoreNewer            written by a newer Lookback
+│   ├── StoreDamaged          its files are not what was written
 │   └── StoreMissing          there is none, and none was to be created
 ├── WriteFailed               nothing of the call became visible
 │   ├── StoreFull             no space left on the disk
@@ -34,6 +35,10 @@ class StoreLocked(StoreUnusable):
 
 class StoreNewer(StoreUnusable):
     """The store was written by a newer version."""
+
+
+class StoreDamaged(StoreUnusable):
+    """The store's files are not what was written to them."""
 
 
 class StoreMissing(StoreUnusable):

@@ -70,6 +70,7 @@ class Remembering:
         self._vectorizer = Vectorizer(embedder)
         self._seal = seal
         self._forgets = 0
+        self._unsealed = False  # a commit is under way, or failed before it was made durable
         self._midway: dict[str, str] = {}  # moments of a commit under way: their streams
         self._streams: dict[str, Stream] = {}
         self._beginnings: dict[str, datetime] = {}
@@ -115,6 +116,8 @@ class Remembering:
         moments, replaced = self._moments(batches)
         streams = self._changed_streams(batches)
         self.unsettled = True
+        # After a commit that was not sealed its rows are there; repeating it has nothing to write.
+        to_seal, self._unsealed = bool(rows or moments or streams or self._unsealed), True
         self._midway.update((m.id, m.stream_id) for b in batches for m in b.moments)
         if rows:
             version = int(self.tables.observations.version) + 1
@@ -133,11 +136,12 @@ class Remembering:
         for batch in batches:
             for moment in batch.moments:
                 self._midway.pop(moment.id, None)
-        if rows or moments or streams:
+        if to_seal:
             self._seal()
             self._streams.update(streams)
             self.commits += 1
         self.unsettled = bool(self._midway)
+        self._unsealed = False
         self.remove_unreferenced(replaced)
         return int(self.tables.observations.version)
 

@@ -28,7 +28,7 @@ from memory.errors import (
     StoreMissing,
     StreamNotFound,
 )
-from memory.failures import failures_named
+from memory.failures import damaged, failures_named
 from memory.forget import Forgetting
 from memory.lock import StoreLock
 from memory.maintenance import Maintenance, fragments, unindexed_rows
@@ -61,8 +61,9 @@ RETRIES = 4
 class Store:
     """Implements `memory.records.Memory`. Blocking; safe to use from many threads of one process.
 
-    What is older than `retention` is forgotten by itself (None: nothing is). Raises `StoreLocked`,
-    `StoreNewer` or `StoreMissing` (with `create=False`) on opening.
+    What is older than `retention` is forgotten by itself (None: nothing is). Raises on opening:
+    `StoreLocked`, `StoreNewer`, `StoreDamaged`, `StoreMissing` (with `create=False`), `StoreFull`,
+    `StoreReadOnly`.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Store:
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = StoreLock(self.path / "lock")
         try:
-            with failures_named(self.path):
+            with failures_named(self.path, opening=True):
                 self._open(embedder)
         except BaseException:
             self._lock.release()
@@ -300,7 +301,7 @@ def _settled(read: Callable[[], T]) -> T:
             return read()
         except (OSError, RuntimeError) as failure:
             if "not found" not in str(failure).lower():
-                raise
+                raise damaged("a part of the store", failure) from failure
     return read()
 
 

@@ -17,7 +17,14 @@ import memory.media
 import memory.remember
 from memory import migrations
 from memory.durable import LAST_VERSION, DurableTables
-from memory.errors import StoreFull, StoreLocked, StoreNewer, StoreReadOnly, WriteFailed
+from memory.errors import (
+    StoreDamaged,
+    StoreFull,
+    StoreLocked,
+    StoreNewer,
+    StoreReadOnly,
+    WriteFailed,
+)
 from memory.maintenance import FRAGMENTS
 from memory.records import Query, Selection
 from memory.store import Store
@@ -174,6 +181,39 @@ def test_a_commit_that_failed_between_tables_is_hidden_until_repeated(
         assert store.timeline("cam") == [moment(0)]
         assert len(store.search(Query("crate 0 part 1"))) == 3
         assert store.stats().observations == 3
+
+
+def test_repeating_a_commit_that_was_not_sealed_seals_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows are there: the repetition had nothing to write, and was acknowledged unsealed."""
+    with Store(tmp_path, HashEmbedder()) as store:
+        store.remember(stream(seconds=900.0), [moment(0)], {})
+        with monkeypatch.context() as broken:
+            full = OSError(errno.ENOSPC, "No space left on device")
+            broken.setattr("memory.durable.write_whole", fails_with(full))
+            with pytest.raises(StoreFull):
+                store.remember(stream(), [moment(1)], {})
+        store.remember(stream(), [moment(1)], {})
+        assert DurableTables(tmp_path).roll_back() == []
+
+
+DAMAGED = {
+    "observations": "tables/observations.lance/data/*",
+    "moments": "tables/moments.lance/data/*",
+    "manifest": "tables/observations.lance/_versions/*.manifest",
+    "seal": "sealed.json",
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_a_damaged_store_says_so_and_what_to_do(tmp_path: Path, what: str) -> None:
+    with Store(tmp_path, HashEmbedder()) as store:
+        store.remember(stream(), [moment(0)], {})
+    for path in tmp_path.glob(DAMAGED[what]):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(StoreDamaged, match=r"damaged: .*put back a copy"):
+        Store(tmp_path, HashEmbedder()).timeline("cam")
 
 
 def fill_a_small_disk(path: Path, result: Connection) -> None:
