@@ -16,6 +16,7 @@ MemoryFailure
 │   └── KeyframeNotFound      the moment has none, or its file is gone
 ├── KeyframeTorn              the file's bytes are not those that were stored
 └── InvalidRequest            the caller's mistake: an empty selection, reversed times
+    └── ArchiveRefused        a file that is no archive, or not as it was exported
 """
 
 from __future__ import annotations
@@ -83,3 +84,7 @@ class KeyframeTorn(MemoryFailure):
 
 class InvalidRequest(MemoryFailure, ValueError):
     """The caller's mistake: an empty selection, reversed times."""
+
+
+class ArchiveRefused(InvalidRequest):
+    """A file that is no archive, or is not as it was exported."""

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from memory import portable
 from memory.durable import DurableTables
 from memory.embedder import Embedder
 from memory.errors import (
@@ -151,7 +152,21 @@ class Store:
             receipt: DeletionReceipt = self._writer.call(lambda: self._forgetting.forget(what))
             return receipt
 
+    def add_rows(self, stream_id: str, tables: dict[str, bytes]) -> int:
+        """Take in rows of an archive (Parquet by table) that are not made from moments; those that
+        are there stay. How many were given. Raises `ArchiveRefused`."""
+        self._check_open()
+        with failures_named(self.path):
+            add = partial(portable.add_rows, self.tables.db, stream_id, tables, self._seal)
+            count: int = self._writer.call(add)
+            return count
+
     # Reading
+
+    def rows(self, stream_id: str) -> dict[str, bytes]:
+        """All that the tables hold of a stream, as Parquet. Raises `StreamNotFound`."""
+        self._stream(stream_id)
+        return _settled(lambda: portable.rows_of(self.tables.db, stream_id))
 
     def search(self, query: Query) -> list[Hit]:
         """The best observations for the query, best first. Raises `InvalidRequest`."""

@@ -11,7 +11,16 @@ from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from serve import access, api, failures, metrics, routes_memory, routes_questions, routes_streams
+from serve import (
+    access,
+    api,
+    failures,
+    metrics,
+    routes_archives,
+    routes_memory,
+    routes_questions,
+    routes_streams,
+)
 from serve.hub import Hub
 from serve.limits import BodyLimit
 from serve.services import Services
@@ -42,7 +51,7 @@ def build_app(services: Services, settings: Settings, extend: Extension | None =
     token = settings.token.get_secret_value() if settings.token else None
     access.guard(app, token, settings.host)
     app.include_router(_system(hub))
-    for routes in (routes_questions, routes_memory, routes_streams):
+    for routes in (routes_questions, routes_memory, routes_streams, routes_archives):
         app.include_router(routes.router(hub), prefix="/v1")
     return extend(app, hub) if extend else app
 
