@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import multiprocessing
 import os
 import shutil
@@ -12,6 +13,7 @@ from typing import Any
 import lancedb
 import pyarrow as pa
 import pytest
+from lancedb.table import LanceTable
 
 import memory.media
 import memory.remember
@@ -344,3 +346,34 @@ def test_forgetting_that_is_cut_off_takes_a_picture_only_with_its_moment(
     with Store(tmp_path, HashEmbedder()) as store:
         assert store.timeline("cam") == [moment(1)]
         assert store.media.find(digest) is None
+
+
+@pytest.mark.parametrize("age", [0.0, 1000.0])
+def test_dropping_old_versions_makes_no_version_that_a_crash_would_undo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: float
+) -> None:
+    """The sealed version's files went with the old ones, while a newer one was not sealed yet; a
+    kill just then left a store that did not open."""
+    sealed: dict[str, int] = {}
+    real = LanceTable.optimize
+
+    def watched(table: LanceTable, **how: Any) -> None:
+        real(table, **how)
+        if "cleanup_older_than" in how:
+            assert table.version == sealed[table.name]
+
+    with Store(tmp_path, HashEmbedder()) as store:
+
+        def seal() -> None:
+            store._seal()
+            sealed.update(json.loads((tmp_path / "sealed.json").read_bytes()))
+
+        monkeypatch.setattr(LanceTable, "optimize", watched)
+        monkeypatch.setattr(store.maintenance, "_seal", seal)
+        for number in range(25):
+            store.remember(stream(), [moment(number)], {})
+            if number % 8 == 7:
+                store.forget(Selection(moment_ids=(moment(number - 3).id,)))
+            if number % 3 == 2:
+                store._writer.call(lambda: store.maintenance._drop_versions(age))
+        assert len(store.timeline("cam")) == 22
