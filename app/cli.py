@@ -17,7 +17,7 @@ from rich.console import Console
 from app import show
 from app.client import Client, connect, stream_path, valid_stream_id
 from app.errors import AppError, BadInput
-from app.export import export_stream
+from app.export import export_stream, import_stream
 from app.replay import Job, replay_all
 from memory.errors import StoreUnusable, WriteFailed
 from models import ModelError
@@ -246,13 +246,32 @@ def export(
     store: Store = None,
     url: Url = None,
 ) -> None:
-    """Write a stream's memory as a zip: moments as JSON lines, and their keyframes."""
+    """Write a stream's memory as a zip: moments, tables as Parquet, keyframes, hashes."""
 
     async def exporting(client: Client) -> None:
         count = await export_stream(client, stream_id, out)
         err.print(f"{count} moments in {out}")
 
     _with_client(load(store=store), url, exporting)
+
+
+@app.command("import")
+def take_in(
+    archive: Annotated[Path, typer.Argument(help="A zip file from `lookback export`.")],
+    store: Store = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Take an exported stream in. Every hash is checked first; importing again changes nothing."""
+
+    async def importing(client: Client) -> None:
+        taken = await import_stream(client, archive)
+        if as_json:
+            print(json.dumps({"type": "imported", **taken}))
+        else:
+            err.print(f"{taken['moments']} moments of {taken['stream_id']}")
+
+    _with_client(load(store=store), url, importing, create=True)
 
 
 @app.command()
@@ -276,10 +295,13 @@ def doctor(
 
 
 def _with_client(
-    settings: Settings, url: str | None, use: Callable[[Client], Coroutine[Any, Any, None]]
+    settings: Settings,
+    url: str | None,
+    use: Callable[[Client], Coroutine[Any, Any, None]],
+    create: bool = False,
 ) -> None:
     async def run() -> None:
-        async with connect(settings, url) as client:
+        async with connect(settings, url, create) as client:
             await use(client)
 
     asyncio.run(run())

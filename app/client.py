@@ -63,6 +63,19 @@ class Client:
     async def read(self, path: str) -> bytes:
         return (await self._send("GET", path)).content
 
+    async def download(self, path: str, out: Path) -> None:
+        """The body as a file. Raises OSError where it cannot be written."""
+        try:
+            async with self._http.stream("GET", path) as reply:
+                if reply.status_code >= 400:
+                    await reply.aread()
+                    _raise_for(reply)
+                with out.open("wb") as file:  # noqa: ASYNC230 - this process does nothing else
+                    async for piece in reply.aiter_bytes():
+                        file.write(piece)
+        except httpx.HTTPError as error:
+            raise Unreachable(str(self._http.base_url), error) from error
+
     async def finished(self, path: str, poll: float = 0.5) -> dict[str, Any]:
         """A replay's last state, once it has ended."""
         while (state := await self.get(path))["state"] in ("waiting", "running"):  # noqa: ASYNC110 - it ends in another process
@@ -141,12 +154,14 @@ async def to_server(url: str, token: str | None) -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def connect(settings: Settings, url: str | None) -> AsyncIterator[Client]:
+async def connect(
+    settings: Settings, url: str | None, create: bool = False
+) -> AsyncIterator[Client]:
     """Who answers for this store. Raises Unreachable when `url` is given and nobody does."""
     token = settings.token.get_secret_value() if settings.token else None
     found = url or await live_server(settings)
     if found is None:
-        async with in_process(settings) as client:
+        async with in_process(settings, create) as client:
             yield client
         return
     async with to_server(found, token) as client:
@@ -165,11 +180,11 @@ async def live_server(settings: Settings) -> str | None:
 
 
 @asynccontextmanager
-async def in_process(settings: Settings) -> AsyncIterator[Client]:
+async def in_process(settings: Settings, create: bool = False) -> AsyncIterator[Client]:
     """The API without a server: memory and reasoning as objects here, loaded when first needed."""
     from app.local import local_app
 
-    with local_app(settings) as app:
+    with local_app(settings, create) as app:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(
             transport=transport, base_url="http://localhost", timeout=TIMEOUT

@@ -1,41 +1,33 @@
-"""A stream's memory as a zip that needs no Lookback to read."""
+"""A stream's memory as a file, out of whoever answers for the store, and in again."""
 
 from __future__ import annotations
 
-import json
-import zipfile
 from pathlib import Path
+from typing import Any
 
 from app.client import Client, stream_path
 from app.errors import BadInput
-
-ABOUT = """One stream's memory.
-stream.json     its id, beginning on the wall clock (UTC) and length in seconds
-moments.jsonl   one moment a line, in order; times are seconds since the stream's beginning
-keyframes/      pictures, named by the start of their moment in milliseconds
-"""
+from memory.archive import Archive
 
 
 async def export_stream(client: Client, stream_id: str, out: Path) -> int:
     """Writes the archive whole or not at all; returns the number of moments."""
-    body = await client.get(stream_path(stream_id, "timeline"))
-    moments = body.pop("moments")
     part = out.with_name(out.name + ".part")
     try:
-        with zipfile.ZipFile(part, "w") as archive:
-            archive.writestr("README.txt", ABOUT)
-            archive.writestr("stream.json", json.dumps(body, indent=1))
-            lines = (json.dumps(moment, ensure_ascii=False) for moment in moments)
-            archive.writestr("moments.jsonl", "\n".join(lines), zipfile.ZIP_DEFLATED)
-            for moment in moments:
-                if moment["keyframe"]:
-                    picture = await client.read(moment["keyframe"])
-                    kind = "webp" if picture[8:12] == b"WEBP" else "jpg"
-                    name = f"keyframes/{round(moment['start'] * 1000):010d}.{kind}"
-                    archive.writestr(name, picture)
+        await client.download(stream_path(stream_id, "export"), part)
+        with part.open("rb") as file:
+            moments = sum(1 for _ in Archive(file).moments())
         part.replace(out)
     except OSError as error:
         raise BadInput(f"{out}: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)
-    return len(moments)
+    return moments
+
+
+async def import_stream(client: Client, archive: Path) -> dict[str, Any]:
+    """What was taken in, counted."""
+    try:
+        return await client.upload("/v1/import", archive, {})
+    except OSError as error:
+        raise BadInput(f"{archive}: {error.strerror}") from error

@@ -26,12 +26,13 @@ class NoPerception:
 
 
 @contextmanager
-def local_app(settings: Settings) -> Iterator[FastAPI]:
-    """The store is opened by the first request that needs it, and closed at the end."""
+def local_app(settings: Settings, create: bool = False) -> Iterator[FastAPI]:
+    """The store is opened by the first request that needs it, and closed at the end; with `create`,
+    made where there is none."""
     opened: list[Store] = []
 
     def opening() -> Store:
-        opened.append(open_store(settings, create=False))
+        opened.append(open_store(settings, create=create))
         return opened[0]
 
     memory = InProcessMemory(opening)

@@ -50,6 +50,7 @@ def main(arguments: list[str]) -> None:
         *(writing(store, journal, random.Random(chance.random())) for _ in range(WRITERS)),
         forgetting(store, journal, chance),
         reading(store, sorted(journal.kept)),
+        upkeep(store),
     ]
     for load in loads:
         threading.Thread(target=ended_by_failure(load), daemon=True).start()
@@ -153,6 +154,18 @@ def reading(store: Store, keys: list[Key]) -> Callable[[], None]:
         for key in itertools.cycle(keys or [("none", 0)]):
             store.search(Query(token(key), limit=5))
             store.stats()
+
+    return run
+
+
+def upkeep(store: Store) -> Callable[[], None]:
+    """Consolidation at once, where the store has it, instead of bit by bit when idle."""
+    consolidate = getattr(store, "consolidate", None)
+
+    def run() -> None:
+        while consolidate is not None:
+            consolidate()
+            time.sleep(0.2)
 
     return run
 

@@ -87,8 +87,12 @@ class DurableTables:
         seal = self.store / SEAL
         if not seal.exists():
             return []
+        try:
+            sealed: dict[str, int] = json.loads(seal.read_bytes())
+        except ValueError as broken:
+            raise OSError(f"{seal} is not JSON ({broken})") from broken
         removed = []
-        for table, version in json.loads(seal.read_bytes()).items():
+        for table, version in sealed.items():
             folder = self.path / f"{table}.lance" / "_versions"
             manifests = {_version(path): path for path in folder.glob("*.manifest")}
             if version not in manifests:

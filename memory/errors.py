@@ -4,6 +4,7 @@ MemoryFailure
 ├── StoreUnusable             the store as a whole cannot be opened
 │   ├── StoreLocked           another process is writing to it
 │   ├── StoreNewer            written by a newer Lookback
+│   ├── StoreDamaged          its files are not what was written
 │   └── StoreMissing          there is none, and none was to be created
 ├── WriteFailed               nothing of the call became visible
 │   ├── StoreFull             no space left on the disk
@@ -15,6 +16,7 @@ MemoryFailure
 │   └── KeyframeNotFound      the moment has none, or its file is gone
 ├── KeyframeTorn              the file's bytes are not those that were stored
 └── InvalidRequest            the caller's mistake: an empty selection, reversed times
+    └── ArchiveRefused        a file that is no archive, or not as it was exported
 """
 
 from __future__ import annotations
@@ -34,6 +36,10 @@ class StoreLocked(StoreUnusable):
 
 class StoreNewer(StoreUnusable):
     """The store was written by a newer version."""
+
+
+class StoreDamaged(StoreUnusable):
+    """The store's files are not what was written to them."""
 
 
 class StoreMissing(StoreUnusable):
@@ -78,3 +84,7 @@ class KeyframeTorn(MemoryFailure):
 
 class InvalidRequest(MemoryFailure, ValueError):
     """The caller's mistake: an empty selection, reversed times."""
+
+
+class ArchiveRefused(InvalidRequest):
+    """A file that is no archive, or is not as it was exported."""

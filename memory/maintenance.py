@@ -25,6 +25,7 @@ RETENTION = 120.0  # seconds that a superseded version's files stay, for reads u
 PRUNE_EVERY = 60.0  # seconds
 SHARE = 0.1  # of the time, at most, goes into upkeep
 SETTLE = 1.0  # seconds between looks
+SETTLED_AFTER = 6  # compactions, at most; the second or third finds nothing to do
 
 SCALAR = {
     "streams": ("id",),
@@ -114,6 +115,15 @@ class Maintenance:
             self._drop_versions(0.0)
 
     def _drop_versions(self, age: float) -> None:
+        """What is dropped with must not be a new version itself: a crash would go back from that
+        to the sealed one, of which some files are gone. So the tables are brought to where there
+        is nothing left to compact, and sealed there, before."""
+        for table in self.tables.all():
+            for _ in range(SETTLED_AFTER):
+                version = table.version
+                table.optimize()
+                if table.version == version:
+                    break
         self._seal()
         for table in self.tables.all():
             with warnings.catch_warnings():  # that only the newest version stays is the purpose

@@ -71,6 +71,7 @@ class Remembering:
         self._seal = seal
         self._forgets = 0
         self._written: dict[str, set[float]] = {}
+        self._unsealed = False  # a commit is under way, or failed before it was made durable
         self._midway: dict[str, str] = {}  # moments of a commit under way: their streams
         self.streams: dict[str, Stream] = {}  # by id, as committed
         self._beginnings: dict[str, datetime] = {}
@@ -116,6 +117,8 @@ class Remembering:
         moments, replaced = self._moments(batches)
         streams = self._changed_streams(batches)
         self.unsettled = True
+        # After a commit that was not sealed its rows are there; repeating it has nothing to write.
+        to_seal, self._unsealed = bool(rows or moments or streams or self._unsealed), True
         self._midway.update((m.id, m.stream_id) for b in batches for m in b.moments)
         if rows:
             version = int(self.tables.observations.version) + 1
@@ -134,12 +137,13 @@ class Remembering:
         for batch in batches:
             for moment in batch.moments:
                 self._midway.pop(moment.id, None)
-        if rows or moments or streams:
+        if to_seal:
             self._seal()
             self.streams.update(streams)
             self._note_written(batches, moments)
             self.commits += 1
         self.unsettled = bool(self._midway)
+        self._unsealed = False
         self.remove_unreferenced(replaced)
         return int(self.tables.observations.version)
 

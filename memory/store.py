@@ -13,10 +13,12 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from memory import portable
 from memory.durable import DurableTables
 from memory.embedder import Embedder
 from memory.errors import (
@@ -28,7 +30,7 @@ from memory.errors import (
     StreamNotFound,
     WriteFailed,
 )
-from memory.failures import failures_named
+from memory.failures import damaged, failures_named
 from memory.forget import Forgetting
 from memory.lock import StoreLock
 from memory.longterm import LongTerm
@@ -37,6 +39,7 @@ from memory.media import MediaStore
 from memory.migrations import applied
 from memory.records import DeletionReceipt, Episode, Hit, Query, Selection, Snapshot, Stats
 from memory.remember import Remembering
+from memory.retention import Retention
 from memory.search import Searcher
 from memory.tables import (
     OBSERVATION_COLUMNS,
@@ -60,18 +63,28 @@ RETRIES = 4
 class Store:
     """Implements `memory.records.Memory`. Blocking; safe to use from many threads of one process.
 
-    Raises `StoreLocked`, `StoreNewer` or `StoreMissing` (with `create=False`) on opening.
+    What is older than `retention` is forgotten by itself (None: nothing is). Raises on opening:
+    `StoreLocked`, `StoreNewer`, `StoreDamaged`, `StoreMissing` (with `create=False`), `StoreFull`,
+    `StoreReadOnly`.
     """
 
-    def __init__(self, path: Path, embedder: Embedder, *, create: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        embedder: Embedder,
+        *,
+        create: bool = True,
+        retention: timedelta | None = None,
+    ) -> None:
         self.path = Path(path)
+        self._kept_for = retention
         if not (self.path / "tables").is_dir() and not create:
             raise StoreMissing(f"there is no store at {self.path}")
         with failures_named(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             self._lock = StoreLock(self.path / "lock")
         try:
-            with failures_named(self.path):
+            with failures_named(self.path, opening=True):
                 self._open(embedder)
         except BaseException:
             self._lock.release()
@@ -97,6 +110,7 @@ class Store:
             self._remembering,
             self._longterm.resting,
         )
+        self._retention = Retention(self.tables, self._forgetting.forget, self._kept_for)
         self._schema = len(applied(self.tables.db))
         self._closing = threading.Lock()
         self._closed = False
@@ -160,7 +174,21 @@ class Store:
         with failures_named(self.path):
             self._writer.call(self._longterm.run)
 
+    def add_rows(self, stream_id: str, tables: dict[str, bytes]) -> int:
+        """Take in rows of an archive (Parquet by table) that are not made from moments; those that
+        are there stay. How many were given. Raises `ArchiveRefused`."""
+        self._check_open()
+        with failures_named(self.path):
+            add = partial(portable.add_rows, self.tables.db, stream_id, tables, self._seal)
+            count: int = self._writer.call(add)
+            return count
+
     # Reading
+
+    def rows(self, stream_id: str) -> dict[str, bytes]:
+        """All that the tables hold of a stream, as Parquet. Raises `StreamNotFound`."""
+        self._stream(stream_id)
+        return _settled(lambda: portable.rows_of(self.tables.db, stream_id))
 
     def search(self, query: Query) -> list[Hit]:
         """The best observations for the query, best first. Raises `InvalidRequest`."""
@@ -267,6 +295,7 @@ class Store:
                 "maintenance_seconds": round(self.maintenance.seconds, 3),
                 "commits": self._remembering.commits,
                 **self._longterm.stats(),
+                **self._retention.stats(),
             },
         )
 
@@ -282,6 +311,7 @@ class Store:
     def _idle(self) -> None:
         self._search.sync()
         self.maintenance.idle()
+        self._retention.idle()
         self._longterm.idle()
 
     def _seal(self) -> None:
@@ -329,7 +359,7 @@ def _settled(read: Callable[[], T]) -> T:
             return read()
         except (OSError, RuntimeError) as failure:
             if "not found" not in str(failure).lower():
-                raise
+                raise damaged("a part of the store", failure) from failure
     return read()
 
 

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+import cv2
 import numpy as np
 
 from perception.faces import FaceCounter, NoFaces, face_counter
@@ -84,6 +85,7 @@ class LocalPerceiver:
     ) -> None:
         self._recognizer, self._reader, self._tagger = recognizer, reader, tagger
         self._faces, self._listener = faces, listener
+        self._at_once = threads
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="perceiver")
         self.timed: Timed = untimed
 
@@ -154,14 +156,19 @@ class LocalPerceiver:
         return (await self._run(lambda: self.look_batch([image], [read])))[0]
 
     def warm(self) -> None:
-        """Run every model once, so that the first real call is as fast, and memory as large, as any."""
-        noise = np.random.default_rng(0)
-        image = noise.integers(0, 255, (540, 960, 3), dtype=np.uint8)
-        image[100:140, 100:700] = 255
-        self.look_batch([image], [True])
-        sound = noise.normal(0, 0.02, 3 * SAMPLE_RATE).astype(np.float32)
-        self.recognize_batch([sound])
-        self.listen_batch([sound])
+        """Run every model on all threads at once, on as much as any call brings, so that the first
+        real call is as fast, and memory as large, as any."""
+        image = np.full((540, 960, 3), 255, np.uint8)
+        for row in range(40, 540, 60):
+            cv2.putText(image, "read this " * 5, (20, row), cv2.FONT_HERSHEY_PLAIN, 2, (0, 0, 0), 2)
+        noise = np.random.default_rng(0).normal(0, 0.02, 28 * SAMPLE_RATE).astype(np.float32)
+        works: list[Callable[[], object]] = [
+            lambda: self.look_batch([image], [True]),
+            lambda: self.recognize_batch([noise]),
+            lambda: self.listen_batch([noise[: 5 * SAMPLE_RATE]]),
+        ]
+        for work in works:
+            list(self._threads.map(lambda _, work=work: work(), range(self._at_once)))
 
     def close(self) -> None:
         """Waits for the calls at work and ends the threads."""

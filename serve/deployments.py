@@ -142,6 +142,12 @@ class MemoryDeployment:
     async def snapshot(self, stream_id: str | None) -> Snapshot:
         return await self._memory.snapshot(stream_id)
 
+    async def rows(self, stream_id: str) -> dict[str, bytes]:
+        return await self._memory.rows(stream_id)
+
+    async def add_rows(self, stream_id: str, tables: dict[str, bytes]) -> int:
+        return await self._memory.add_rows(stream_id, tables)
+
     async def stats(self) -> Stats:
         return await self._memory.stats()
 

@@ -30,6 +30,7 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     memory_errors.KeyframeNotFound: (404, "keyframe_not_found"),
     memory_errors.KeyframeTorn: (500, "keyframe_torn"),
     memory_errors.InvalidRequest: (400, "bad_request"),
+    memory_errors.StoreDamaged: (500, "store_damaged"),
     memory_errors.StoreUnusable: (409, "store_unusable"),
     memory_errors.StoreFull: (507, "store_full"),
     memory_errors.StoreReadOnly: (507, "store_read_only"),

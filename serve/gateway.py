@@ -20,6 +20,7 @@ from serve import (
     docs,
     failures,
     metrics,
+    routes_archives,
     routes_memory,
     routes_questions,
     routes_streams,
@@ -64,7 +65,7 @@ def build_app(services: Services, settings: Settings, extend: Extension | None =
     app.add_middleware(RequestLimit, settings=settings)
     app.include_router(_system(hub))
     app.include_router(docs.router())
-    for routes in (routes_questions, routes_memory, routes_streams):
+    for routes in (routes_questions, routes_memory, routes_streams, routes_archives):
         app.include_router(routes.router(hub), prefix="/v1")
     return extend(app, hub) if extend else app
 

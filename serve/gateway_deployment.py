@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from prometheus_client.metrics_core import Metric
 from ray import serve
 
+from perception.vad import SileroDetector
 from serve.gateway import Extension, build_app
 from serve.hub import UPLOADS
 from serve.remote import Part, RemoteMemory, RemotePerceiver, RemoteReasoning, RemoteTalking
@@ -35,6 +36,7 @@ class GatewayDeployment:
         self._settings = Settings(**plain)
         # What a killed server left half replayed must not outlive what it holds being forgotten.
         shutil.rmtree(self._settings.store / UPLOADS, ignore_errors=True)
+        SileroDetector()  # loads its model now rather than in somebody's first sentence
         keep_trimmed()
         self._perception = Part("Perception", perception)
         self._memory = Part("Memory", memory)

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,8 @@ def running(settings: Settings, say: Callable[[str], None] = log.info) -> Iterat
             logging_level=logging.getLevelNamesMapping()[settings.log_level],
             namespace="lookback",
         )
+        if settings.log_level != "DEBUG":
+            _end_needless()
         try:
             say("loading models")
             _deploy(settings)
@@ -70,6 +72,18 @@ def running(settings: Settings, say: Callable[[str], None] = log.info) -> Iterat
             say("stopping")
             serve.shutdown()
             ray.shutdown()
+
+
+def _end_needless() -> None:
+    """End what watches a cluster's logs and size: 160 MB, and nothing to do on one machine.
+
+    Ray has no setting for it; without these methods, of no public promise, they just run on.
+    """
+    from ray._private import worker
+
+    for end in ("kill_log_monitor", "kill_monitor"):
+        with suppress(AttributeError):
+            getattr(worker._global_node, end)(check_alive=False)
 
 
 class _Chatter(io.TextIOBase):
@@ -175,6 +189,9 @@ def _environment(settings: Settings) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # Ray would run every worker at nice 15: whatever else the machine does would starve live speech.
     os.environ.setdefault("RAY_worker_niceness", "0")
+    # Frames go to perception inside the call. Through the shared store each process would come to
+    # hold all of it mapped: 80 MB more in three of them.
+    os.environ.setdefault("RAY_max_direct_call_object_size", str(8 * 2**20))
     # Each of glibc's arenas keeps what its threads freed; two are enough, and 150 MB smaller.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):

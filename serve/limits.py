@@ -48,7 +48,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._upload if scope["path"].endswith("/replay") else self._json
+        limit = self._upload if scope["path"].endswith(("/replay", "/import")) else self._json
         refusal = f"the body may have {limit} bytes"
         announced = Headers(scope=scope).get("content-length", "0")
         if announced.isdecimal() and int(announced) > limit:

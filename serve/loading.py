@@ -7,6 +7,7 @@ megabytes that the other deployments do without.
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import models
@@ -36,7 +37,13 @@ def open_store(settings: Settings, create: bool = True) -> Store:
     from serve.measured import MeasuredEmbedder
 
     embedder = MeasuredEmbedder(MiniLM(models.locate("minilm")))
-    return Store(settings.store, embedder, create=create)
+    days = settings.retention_days
+    return Store(
+        settings.store,
+        embedder,
+        create=create,
+        retention=None if days is None else timedelta(days=days),
+    )
 
 
 def load_agent(settings: Settings, memory: MemoryReader) -> tuple[Agent, GgufGenerator]:

@@ -42,6 +42,8 @@ class MemoryService(MemoryReader, Protocol):
     async def moment(self, moment_id: str) -> Moment: ...
     async def keyframe(self, moment_id: str) -> bytes: ...
     async def forget(self, what: Selection) -> DeletionReceipt: ...
+    async def rows(self, stream_id: str) -> dict[str, bytes]: ...
+    async def add_rows(self, stream_id: str, tables: dict[str, bytes]) -> int: ...
     async def stats(self) -> Stats: ...
 
 
@@ -139,6 +141,12 @@ class InProcessMemory:
     async def snapshot(self, stream_id: str | None = None) -> Snapshot:
         taken: Snapshot = await self._call("snapshot", stream_id)
         return taken
+
+    async def rows(self, stream_id: str) -> dict[str, bytes]:
+        return dict(await self._call("rows", stream_id))
+
+    async def add_rows(self, stream_id: str, tables: dict[str, bytes]) -> int:
+        return int(await self._call("add_rows", stream_id, tables))
 
     async def stats(self) -> Stats:
         counted: Stats = await self._call("stats")

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
         ge=1,
         description="Threads of the language model for a question; half of them for the answer.",
     )
+    retention_days: float | None = Field(
+        None, gt=0, description="Moments older than this many days are forgotten. None: kept."
+    )
     max_json_mb: float = Field(32, gt=0, description="Largest JSON body, in MB.")
     max_upload_gb: float = Field(16, gt=0, description="Largest recording uploaded, in GB.")
     replays: int = Field(2, ge=1, description="Recordings replayed at once; more wait.")

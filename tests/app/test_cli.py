@@ -39,6 +39,7 @@ def test_help_lists_every_command() -> None:
         "stats",
         "forget",
         "export",
+        "import",
         "doctor",
     ):
         assert command in shown
@@ -105,6 +106,25 @@ def test_export_is_readable_without_us(store: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(out) as archive:
         (moment,) = archive.read("moments.jsonl").decode().splitlines()
     assert "wardrobe" in json.loads(moment)["text"]
+
+
+def test_an_archive_goes_into_a_new_store_and_a_changed_one_is_refused(
+    store: Path, tmp_path: Path
+) -> None:
+    out, mine = tmp_path / "attic.zip", str(tmp_path / "new")
+    assert lookback("export", "attic", str(out), "--store", str(store)).returncode == 0
+    done = lookback("import", str(out), "--store", mine, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["moments"] == 1
+    there, here = (
+        lookback("timeline", "attic", "--store", s, "--json").stdout for s in (str(store), mine)
+    )
+    assert there == here
+    out.write_bytes(out.read_bytes()[:-200])
+    done = lookback("import", str(out), "--store", mine)
+    assert done.returncode == 2
+    assert "archive" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_forgetting_prints_a_receipt(tmp_path: Path, store: Path) -> None:

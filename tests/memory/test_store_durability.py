@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import multiprocessing
 import os
 import shutil
@@ -12,12 +13,20 @@ from typing import Any
 import lancedb
 import pyarrow as pa
 import pytest
+from lancedb.table import LanceTable
 
 import memory.media
 import memory.remember
 from memory import migrations
 from memory.durable import LAST_VERSION, DurableTables
-from memory.errors import StoreFull, StoreLocked, StoreNewer, StoreReadOnly, WriteFailed
+from memory.errors import (
+    StoreDamaged,
+    StoreFull,
+    StoreLocked,
+    StoreNewer,
+    StoreReadOnly,
+    WriteFailed,
+)
 from memory.maintenance import FRAGMENTS
 from memory.records import Query, Selection
 from memory.store import Store
@@ -179,6 +188,39 @@ def test_a_commit_that_failed_between_tables_is_hidden_until_repeated(
         assert store.stats().observations == 3
 
 
+def test_repeating_a_commit_that_was_not_sealed_seals_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows are there: the repetition had nothing to write, and was acknowledged unsealed."""
+    with Store(tmp_path, HashEmbedder()) as store:
+        store.remember(stream(seconds=900.0), [moment(0)], {})
+        with monkeypatch.context() as broken:
+            full = OSError(errno.ENOSPC, "No space left on device")
+            broken.setattr("memory.durable.write_whole", fails_with(full))
+            with pytest.raises(StoreFull):
+                store.remember(stream(), [moment(1)], {})
+        store.remember(stream(), [moment(1)], {})
+        assert DurableTables(tmp_path).roll_back() == []
+
+
+DAMAGED = {
+    "observations": "tables/observations.lance/data/*",
+    "moments": "tables/moments.lance/data/*",
+    "manifest": "tables/observations.lance/_versions/*.manifest",
+    "seal": "sealed.json",
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_a_damaged_store_says_so_and_what_to_do(tmp_path: Path, what: str) -> None:
+    with Store(tmp_path, HashEmbedder()) as store:
+        store.remember(stream(), [moment(0)], {})
+    for path in tmp_path.glob(DAMAGED[what]):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(StoreDamaged, match=r"damaged: .*put back a copy"):
+        Store(tmp_path, HashEmbedder()).timeline("cam")
+
+
 def fill_a_small_disk(path: Path, result: Connection) -> None:
     import resource
 
@@ -307,3 +349,34 @@ def test_forgetting_that_is_cut_off_takes_a_picture_only_with_its_moment(
     with Store(tmp_path, HashEmbedder()) as store:
         assert store.timeline("cam") == [moment(1)]
         assert store.media.find(digest) is None
+
+
+@pytest.mark.parametrize("age", [0.0, 1000.0])
+def test_dropping_old_versions_makes_no_version_that_a_crash_would_undo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: float
+) -> None:
+    """The sealed version's files went with the old ones, while a newer one was not sealed yet; a
+    kill just then left a store that did not open."""
+    sealed: dict[str, int] = {}
+    real = LanceTable.optimize
+
+    def watched(table: LanceTable, **how: Any) -> None:
+        real(table, **how)
+        if "cleanup_older_than" in how:
+            assert table.version == sealed[table.name]
+
+    with Store(tmp_path, HashEmbedder()) as store:
+
+        def seal() -> None:
+            store._seal()
+            sealed.update(json.loads((tmp_path / "sealed.json").read_bytes()))
+
+        monkeypatch.setattr(LanceTable, "optimize", watched)
+        monkeypatch.setattr(store.maintenance, "_seal", seal)
+        for number in range(25):
+            store.remember(stream(), [moment(number)], {})
+            if number % 8 == 7:
+                store.forget(Selection(moment_ids=(moment(number - 3).id,)))
+            if number % 3 == 2:
+                store._writer.call(lambda: store.maintenance._drop_versions(age))
+        assert len(store.timeline("cam")) == 22
