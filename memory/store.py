@@ -148,7 +148,8 @@ class Store:
 
         A moment that is already there gains the observations it lacks; a stream's beginning stays
         what it was first said to be. Raises `InvalidRequest`, `StoreFull`, `StoreReadOnly`,
-        `StoreClosed`, `WriteFailed`; then nothing of the call is visible, and it may be repeated.
+        `StoreClosed`, `WriteFailed`; then a moment of the call is there whole or not at all, and the
+        call may be repeated.
         """
         self._check_open()
         with failures_named(self.path):
