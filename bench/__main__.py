@@ -9,6 +9,7 @@ BENCHES = {
     "replay": "speed of each stage, times real time",
     "answers": "answers right, beside two controls",
     "live": "conversation over WebRTC, in real time",
+    "search": "search while writing, beside Lance's hybrid search",
     "recall": "evidence found by search, beside plain retrieval",
     "weights": "the weights of the ranking, with each conversation left out in turn",
 }

@@ -30,6 +30,8 @@ SCALAR = {
     "streams": ("id",),
     "moments": ("id", "stream_id", "start"),
     "observations": ("id", "moment_id", "stream_id", "start"),
+    "facts": ("id",),
+    "corrections": ("id",),
 }
 # No stop words are removed: "the who", "to be or not": what a user types must be findable.
 FULL_TEXT = FTS(with_position=False, remove_stop_words=False)

@@ -2,7 +2,7 @@
 
 DIR/lock          who writes to it
 DIR/sealed.json   the table versions that are known to be on the disk
-DIR/tables/       LanceDB: streams, moments, observations, meta
+DIR/tables/       LanceDB: streams, moments, observations, facts, corrections, meta
 DIR/media/        keyframes by their SHA-256
 """
 
@@ -12,6 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,11 +28,12 @@ from memory.errors import (
 )
 from memory.failures import failures_named
 from memory.forget import Forgetting
+from memory.knowledge import Knowledge
 from memory.lock import StoreLock
 from memory.maintenance import Maintenance, fragments, unindexed_rows
 from memory.media import MediaStore
 from memory.migrations import applied
-from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Stats
+from memory.records import Correction, DeletionReceipt, Fact, Hit, Query, Selection, Snapshot, Stats
 from memory.remember import Remembering
 from memory.search import Searcher
 from memory.tables import (
@@ -83,7 +85,8 @@ class Store:
         self.maintenance.create_indexes()
         self._durable = durable
         self._seal()
-        self._search = Searcher(self.tables, embedder)
+        self._knowledge = Knowledge(self.tables)
+        self._search = Searcher(self.tables, embedder, self._knowledge)
         self._remembering = Remembering(self.tables, self.media, embedder, self._seal)
         self._forgetting = Forgetting(
             self.tables, self.media, self.maintenance.purge, self._remembering
@@ -186,6 +189,28 @@ class Store:
         rows = self._select("observations", where, OBSERVATION_COLUMNS)
         rows = [row for row in rows if row["id"] != observation.id]
         return [observation_of(row) for row in sorted(rows, key=_in_time)]
+
+    def facts(
+        self,
+        subject: str | None = None,
+        stream_id: str | None = None,
+        at: float | None = None,
+        history: bool = False,
+    ) -> list[Fact]:
+        """What was stated of the subject (of everything), as it is now or was at stream time `at`,
+        in order of time; with `history`, also what was contradicted since. Raises `InvalidRequest`
+        for an `at` of no stream, and `StreamNotFound`."""
+        self._check_open()
+        stream = None if stream_id is None else self._stream(stream_id)
+        if at is not None and stream is None:
+            raise InvalidRequest("`at` counts from its stream's start: say which stream_id")
+        until = None if at is None or stream is None else stream.wall_start + timedelta(seconds=at)
+        return _settled(lambda: self._knowledge.facts(subject, stream_id, until, history))
+
+    def corrections(self, stream_id: str | None = None) -> list[Correction]:
+        """What speakers took back, in the order in which they did."""
+        self._check_open()
+        return list(_settled(lambda: self._knowledge.corrections(stream_id)))
 
     def snapshot(self, stream_id: str | None = None) -> Snapshot:
         """The present version. Raises `StreamNotFound`."""

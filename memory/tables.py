@@ -61,6 +61,41 @@ OBSERVATIONS = pa.schema(
         pa.field("vector", pa.list_(pa.float32(), DIMENSIONS), nullable=False),  # unit length
     ]
 )
+FACTS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("stream_id", pa.string(), nullable=False),
+        pa.field("moment_id", pa.string(), nullable=False),
+        pa.field("observation_id", pa.string(), nullable=False),
+        pa.field("start", pa.float64(), nullable=False),
+        pa.field("end", pa.float64(), nullable=False),
+        pa.field("wall", TIME, nullable=False),  # `start` on the wall clock
+        pa.field("subject", pa.string(), nullable=False),
+        pa.field("about", pa.string(), nullable=False),  # the subject's stems, a space around each
+        pa.field("attribute", pa.string(), nullable=False),
+        pa.field("value", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),  # the sentence
+        pa.field("confidence", pa.float32(), nullable=False),
+        pa.field("shared", pa.bool_(), nullable=False),  # the same thing in every stream
+    ]
+)
+CORRECTIONS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("stream_id", pa.string(), nullable=False),
+        pa.field("moment_id", pa.string(), nullable=False),
+        pa.field("observation_id", pa.string(), nullable=False),
+        pa.field("start", pa.float64(), nullable=False),
+        pa.field("end", pa.float64(), nullable=False),
+        pa.field("wrong", pa.string(), nullable=False),
+        pa.field("right", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("since", pa.float64(), nullable=False),
+        pa.field("until", pa.float64(), nullable=False),
+        pa.field("target", pa.string()),
+        pa.field("heard_in", pa.string()),  # the observation that `wrong` was taken from
+    ]
+)
 OBSERVATION_COLUMNS = [name for name in OBSERVATIONS.names if name not in ("vector", "search_text")]
 
 # Lance keeps decoded metadata and index pages in these caches; the defaults are gigabytes.
@@ -76,9 +111,11 @@ class Tables:
     streams: LanceTable
     moments: LanceTable
     observations: LanceTable
+    facts: LanceTable
+    corrections: LanceTable
 
-    def all(self) -> tuple[LanceTable, LanceTable, LanceTable]:
-        return self.streams, self.moments, self.observations
+    def all(self) -> tuple[LanceTable, ...]:
+        return self.streams, self.moments, self.observations, self.facts, self.corrections
 
 
 def connect(path: Path, fresh_within: float | None = None) -> lancedb.DBConnection:
@@ -104,6 +141,8 @@ def open_tables(path: Path) -> Tables:
         streams=cast(LanceTable, db.open_table("streams")),
         moments=cast(LanceTable, db.open_table("moments")),
         observations=cast(LanceTable, db.open_table("observations")),
+        facts=cast(LanceTable, db.open_table("facts")),
+        corrections=cast(LanceTable, db.open_table("corrections")),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -15,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from memory.records import Hit
+from memory.records import Fact, Hit
 from perception.records import Moment, Observation, Stream
 
 # A year of stream time. Beyond it a number is a mistake, usually a Unix time or milliseconds.
@@ -248,11 +249,17 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "end": seen.end,
         "kind": seen.kind,
         "text": seen.text,
+        "corrected": hit.corrected,
         "speaker": seen.speaker,
         "score": round(hit.score, 6),
         "ref": seen.ref,
         "keyframe": keyframe_url(hit.moment_id) if hit.keyframe else None,
     }
+
+
+def fact_json(fact: Fact) -> dict[str, Any]:
+    """A fact over HTTP."""
+    return {**asdict(fact), "wall": fact.wall.isoformat()}
 
 
 def keyframe_url(moment_id: str) -> str:
