@@ -57,7 +57,8 @@ class Knowledge:
         rows = select(self._tables.facts, self._where(wanted))
         if until is not None:
             rows = [row for row in rows if row["wall"] <= until]
-        rows = [self._put_right(row) for row in rows]
+        corrections = self.corrections()
+        rows = [_put_right(row, corrections) for row in rows]
         rows = [row for row in rows if wanted <= set(about(row["subject"]))]
         rows.sort(key=lambda row: (row["wall"], row["id"]))
         superseded = _superseded(rows)
@@ -75,20 +76,20 @@ class Knowledge:
     def _where(self, wanted: set[str]) -> str | None:
         """A subject goes by each of its words, or by what it was heard as."""
         clauses = []
+        corrections = self.corrections()
         for word in sorted(wanted):
             heard = {word} | {
-                w for c in self.corrections() if word in about(c.right) for w in about(c.wrong)
+                w for c in corrections if word in about(c.right) for w in about(c.wrong)
             }
             either = " OR ".join(f"contains(about, ' {one} ')" for one in sorted(heard))
             clauses.append(f"({either})")
         return " AND ".join(clauses) or None
 
-    def _put_right(self, row: Row) -> Row:
-        def right(text: str) -> str:
-            put = self.corrected(row["observation_id"], row["stream_id"], row["start"], text)
-            return text if put is None else put
 
-        return {**row, "subject": right(row["subject"]), "value": right(row["value"])}
+def _put_right(row: Row, corrections: Sequence[Correction]) -> Row:
+    came = row["observation_id"], row["stream_id"], row["start"]
+    right = {name: put_right(corrections, *came, row[name]) for name in ("subject", "value")}
+    return {**row, **{name: text for name, text in right.items() if text is not None}}
 
 
 def _superseded(rows: Sequence[Row]) -> dict[str, str]:

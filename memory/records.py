@@ -112,12 +112,14 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What to forget. Fields that are given all have to match; an empty selection is refused."""
+    """What to forget. Fields that are given all have to match; an empty selection is refused.
+    `entity`: every moment that names this person, place or thing; only with `stream_id` or alone."""
 
     stream_id: str | None = None
     start: float | None = None
     end: float | None = None
     moment_ids: tuple[str, ...] = ()
+    entity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from memory.index import Entry, Floats, Index, Rows
 from memory.knowledge import Knowledge
 from memory.queries import CHARACTERS_READ, Analysis, analyse
 from memory.ranking import Alias, Ranked, View, features, lexical, rank
-from memory.records import Correction, Hit, Query
+from memory.records import Correction, Hit, Query, put_right
 from memory.tables import OBSERVATION_COLUMNS, Tables, any_of, observation_of, select
 from memory.words import stems, words
 
@@ -197,6 +197,7 @@ class Searcher:
 
     def _hits(self, found: list[Found]) -> list[Hit]:
         rows = self._looked_up(found)
+        corrections = self._knowledge.corrections()
         keyframes = self._keyframes({row["moment_id"] for row in rows.values()})
         return [
             Hit(
@@ -207,8 +208,10 @@ class Searcher:
                 coverage=f.coverage,
                 wall_start=rows[f.id]["wall"] - timedelta(seconds=rows[f.id]["start"]),
                 keyframe=keyframes.get(rows[f.id]["moment_id"]),
-                corrected=self._knowledge.corrected(
-                    f.id, *(rows[f.id][name] for name in ("stream_id", "start", "text"))
+                corrected=put_right(
+                    corrections,
+                    f.id,
+                    *(rows[f.id][name] for name in ("stream_id", "start", "text")),
                 ),
             )
             for f in found

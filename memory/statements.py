@@ -110,9 +110,14 @@ _TRAIL = re.compile(
 )
 _NOT_THINGS = frozenset(
     """i it he she they we you there this that these those what who where when which how here
-    thing problem reason question answer point idea""".split()
+    thing problem reason question answer point idea let""".split()
 )  # fmt: skip
 _LONGEST_VALUE = 9  # words; a longer one is a tale, not a value
+_SHORT = 4
+_TELLING = re.compile(
+    rf"\d|\b(?:{_NUMBER})\b|\b[A-Z][a-z]|\b(?:red|orange|yellow|green|blue|purple|violet|pink|brown|"
+    r"black|white|gr[ea]y|silver|gold(?:en)?|turquoise|beige)\b"
+)
 
 
 def statements(text: str, screen: bool) -> list[Statement]:
@@ -176,7 +181,8 @@ def _stated(bare: str, sentence: str, named: str) -> Statement | None:
 def _whole(subject: str, kind: str, value: str, sentence: str, trust: float) -> Statement | None:
     heads = about(subject)
     own = subject.lower() == "we" and kind == "time"
-    if not own and (not heads or all(word in _NOT_THINGS for word in words(subject))):
+    named = words(subject)
+    if not own and (not heads or named[-1] == "i" or all(w in _NOT_THINGS for w in named)):
         return None
     if not value or len(value.split()) > _LONGEST_VALUE:
         return None
@@ -188,12 +194,10 @@ def _whole(subject: str, kind: str, value: str, sentence: str, trust: float) -> 
         kind, value = "place", _after_to(value)
     if kind == "is":
         split = _OF_SUBJECT.match(subject) or _OWNED.match(subject)
+        if len(value.split()) > _SHORT or "," in value or not (split or _TELLING.search(value)):
+            return None  # what it is like, or what it is doing, changes nothing
         if split is not None:
             subject, kind = split["whose"].strip(), _bare(split["what"].strip()).lower()
-        elif words(value)[:1] in (["a"], ["an"], ["so"], ["very"], ["going"]) or value.endswith(
-            "ing"
-        ):
-            return None  # what sort of thing it is, or what it is doing, changes nothing
     return Statement(_bare(subject), kind, value, sentence, trust)
 
 

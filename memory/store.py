@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from memory.durable import DurableTables
 from memory.embedder import Embedder
+from memory.entities import mentioning
 from memory.errors import (
     InvalidRequest,
     KeyframeNotFound,
@@ -136,8 +137,19 @@ class Store:
         """
         self._check_open()
         with failures_named(self.path):
-            receipt: DeletionReceipt = self._writer.call(lambda: self._forgetting.forget(what))
+            receipt: DeletionReceipt = self._writer.call(lambda: self._forget(what))
             return receipt
+
+    def _forget(self, what: Selection) -> DeletionReceipt:
+        """On the writer's thread: what names an entity is chosen and goes in one step."""
+        if what.entity is None:
+            return self._forgetting.forget(what)
+        if what.moment_ids or what.start is not None or what.end is not None:
+            raise InvalidRequest("an entity is forgotten in one stream, or everywhere")
+        named = mentioning(self.tables, self._knowledge, what.entity, what.stream_id)
+        if not named:
+            raise MomentNotFound(f"no moment names {what.entity[:200]!r}")
+        return self._forgetting.forget(Selection(moment_ids=tuple(named)))
 
     # Reading
 
@@ -206,6 +218,11 @@ class Store:
             raise InvalidRequest("`at` counts from its stream's start: say which stream_id")
         until = None if at is None or stream is None else stream.wall_start + timedelta(seconds=at)
         return _settled(lambda: self._knowledge.facts(subject, stream_id, until, history))
+
+    def mentions(self, entity: str, stream_id: str | None = None) -> list[str]:
+        """Ids of the moments in which a person, place or thing is named or speaks."""
+        self._check_open()
+        return _settled(lambda: mentioning(self.tables, self._knowledge, entity, stream_id))
 
     def corrections(self, stream_id: str | None = None) -> list[Correction]:
         """What speakers took back, in the order in which they did."""

@@ -132,17 +132,20 @@ class Searched(Body):
 
 
 class Forgotten(Body):
-    """What to forget: a stream, a span of it, or moments."""
+    """What to forget: a stream, a span of it, moments, or every moment that names an entity."""
 
     stream_id: StreamId | None = None
     start: Seconds | None = None
     end: Seconds | None = None
     moment_ids: Annotated[list[str], Field(max_length=10_000)] | None = None
+    entity: Annotated[Line, StringConstraints(max_length=200)] | None = None
 
     @model_validator(mode="after")
     def _chosen(self) -> Forgotten:
-        if self.stream_id is None and not self.moment_ids:
-            raise ValueError("say what to forget: stream_id (with start, end) or moment_ids")
+        if self.stream_id is None and not self.moment_ids and self.entity is None:
+            raise ValueError(
+                "say what to forget: stream_id (with start, end), moment_ids or entity"
+            )
         if self.start is not None and self.end is not None and self.end < self.start:
             raise ValueError(f"end {self.end} is before start {self.start}")
         return self

@@ -68,6 +68,7 @@ def router(hub: Hub) -> APIRouter:
             start=chosen.start,
             end=chosen.end,
             moment_ids=tuple(chosen.moment_ids or ()),
+            entity=chosen.entity,
         )
         receipt = await memory.forget(what)
         hub.forget_answers()

@@ -9,6 +9,7 @@ import pytest
 
 from memory.corrections import TakenBack, taken_back
 from memory.embedder import HashEmbedder
+from memory.errors import InvalidRequest, MomentNotFound
 from memory.records import Query, Selection
 from memory.store import Store
 from tests.memory.searching import heard, remember, texts
@@ -147,3 +148,26 @@ def test_a_correction_goes_with_the_words_it_was_about(store: Store) -> None:
     assert store.corrections() == []
     files = [path for path in store.path.rglob("*") if path.is_file()]
     assert not [path for path in files if b"quagga" in path.read_bytes().lower()]
+
+
+def test_an_entity_is_forgotten_with_every_moment_that_names_it(store: Store) -> None:
+    remember(
+        store,
+        [
+            heard(0, "Quaggo8841 brought the accordion."),
+            heard(10, "That's Quagga8841, not Quaggo8841."),
+            heard(500, "I like the accordion."),
+            heard(900, "Fine.", speaker="Quagga8841"),
+            heard(1200, "Quagga88412 is another."),
+        ],
+    )
+    assert len(store.mentions("quagga8841")) == 3
+    assert store.forget(Selection(entity="Quagga8841")).moments == 3
+    assert len(store.timeline("yard")) == 2
+    assert store.corrections() == []
+    files = [path for path in store.path.rglob("*") if path.is_file()]
+    assert not [path for path in files if b"quaggo8841" in path.read_bytes().lower()]
+    with pytest.raises(MomentNotFound):
+        store.forget(Selection(entity="Quagga8841"))
+    with pytest.raises(InvalidRequest):
+        store.forget(Selection(entity="?!"))
