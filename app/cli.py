@@ -178,6 +178,27 @@ def search(
 
 
 @app.command()
+def facts(
+    subject: Annotated[
+        str | None, typer.Argument(help="Of what; without it, of everything.")
+    ] = None,
+    store: Store = None,
+    url: Url = None,
+    stream_id: StreamId = None,
+    history: Annotated[bool, typer.Option(help="Also what was contradicted since.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What was stated of a thing: where it is, when, how many, its name."""
+    printer = show.Printer(as_json)
+
+    async def reading(client: Client) -> None:
+        asked = {"subject": subject, "stream_id": stream_id, "history": history}
+        printer.facts((await client.get("/v1/facts", **asked))["facts"])
+
+    _with_client(load(store=store), url, reading)
+
+
+@app.command()
 def timeline(
     stream_id: Annotated[
         str | None, typer.Argument(help="The stream; without it, all are listed.")
@@ -220,12 +241,17 @@ def forget(
     start: Annotated[float | None, typer.Option(help="From this second of the stream.")] = None,
     end: Annotated[float | None, typer.Option(help="To this second of the stream.")] = None,
     moment_id: Annotated[list[str] | None, typer.Option(help="These moments.")] = None,
+    entity: Annotated[
+        str | None, typer.Option(help="Every moment that names this person, place or thing.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
     as_json: Json = False,
 ) -> None:
     """Forget for good: rows, vectors, keyframes, old versions. Prints a receipt."""
-    if stream_id is None and not moment_id:
-        raise BadInput("say what to forget: --stream-id (with --start, --end) or --moment-id")
+    if stream_id is None and not moment_id and entity is None:
+        raise BadInput(
+            "say what to forget: --stream-id (with --start, --end), --moment-id or --entity"
+        )
     if not yes and not sys.stdin.isatty():
         raise BadInput("forgetting cannot be undone: add --yes")
     if not yes:
@@ -233,7 +259,8 @@ def forget(
     printer = show.Printer(as_json)
 
     async def forgetting(client: Client) -> None:
-        body = {"stream_id": stream_id, "start": start, "end": end, "moment_ids": moment_id}
+        chosen = {"moment_ids": moment_id, "entity": entity}
+        body = {"stream_id": stream_id, "start": start, "end": end, **chosen}
         printer.receipt((await client.delete("/v1/memory", body))["forgotten"])
 
     _with_client(load(store=store), url, forgetting)

@@ -124,10 +124,23 @@ class Printer:
         if not found:
             self._console.print("nothing found")
         for hit in found:
-            text = " / ".join(str(hit["text"]).splitlines())
+            text = " / ".join(str(hit.get("corrected") or hit["text"]).splitlines())
             self._console.print(
                 f"[dim]{plain(hit['stream_id'])} {clock(hit['start'])} {hit['kind']}[/dim]  {plain(text)}"
             )
+
+    def facts(self, found: Sequence[Mapping[str, Any]]) -> None:
+        for fact in found:
+            self.line(fact)
+        if self.as_json:
+            return
+        if not found:
+            self._console.print("nothing found")
+        for fact in found:
+            when = f"{fact['stream_id']} {clock(fact['valid_from'])}"
+            once = "  [dim](not any more)[/dim]" if fact["superseded_by"] else ""
+            said = f"{fact['subject']}: {fact['attribute']}: {fact['value']}"
+            self._console.print(f"[dim]{plain(when)}[/dim]  {plain(said)}{once}")
 
     def streams(self, found: Sequence[Mapping[str, Any]]) -> None:
         for stream in found:

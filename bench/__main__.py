@@ -10,6 +10,7 @@ BENCHES = {
     "answers": "answers right, beside two controls",
     "live": "conversation over WebRTC, in real time",
     "kill": "SIGKILL at random moments, and what the store holds afterwards",
+    "search": "search while writing, beside Lance's hybrid search",
     "recall": "evidence found by search, beside plain retrieval",
     "weights": "the weights of the ranking, with each conversation left out in turn",
 }

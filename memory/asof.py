@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from memory.records import Hit, MemoryReader, Query, Snapshot
+from memory.records import Correction, Fact, Hit, MemoryReader, Query, Snapshot
 from perception.records import Moment, Observation, Stream
 
 
@@ -67,6 +67,19 @@ class AsOf:
             for m, seen in held
             if seen or m.end <= ended
         ]
+
+    async def facts(
+        self,
+        subject: str | None = None,
+        stream_id: str | None = None,
+        at: float | None = None,
+        history: bool = False,
+    ) -> list[Fact]:
+        """Of them all: the observation that one rests on may not be seen here yet."""
+        return await self._memory.facts(subject, stream_id, at, history)
+
+    async def corrections(self, stream_id: str | None = None) -> list[Correction]:
+        return await self._memory.corrections(stream_id)
 
     async def snapshot(self, stream_id: str | None = None) -> Snapshot:
         return replace(await self._memory.snapshot(stream_id), version=self._version)

@@ -117,6 +117,7 @@ class Forgetting:
             rows = pa.Table.from_pylist(list(kept.values()), MOMENTS)
             self.tables.moments.merge_insert("id").when_matched_update_all().execute(rows)
         if held:
+            self._delete_known(what, [row["id"] for row in held])
             self.tables.observations.delete(_where(what))
 
     def _delete_resting(
@@ -125,6 +126,13 @@ class Forgetting:
         if _whole(what) and what.stream_id is not None:
             return self._resting.forget_stream(what.stream_id)
         return self._resting.forget(what, touched, gone)
+
+    def _delete_known(self, what: Selection, ids: list[str]) -> None:
+        """What followed from the observations, and corrections that quote a word of theirs."""
+        self.tables.facts.delete(_where(what))
+        self.tables.corrections.delete(_where(what))
+        for at in range(0, len(ids), LOOKUP):
+            self.tables.corrections.delete(any_of("heard_in", ids[at : at + LOOKUP]))
 
     def _delete_streams(self, what: Selection, touched: set[str]) -> int:
         """A stream of which nothing is left goes too: its name and its time are memories."""

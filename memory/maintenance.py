@@ -34,6 +34,8 @@ SCALAR = {
     "episodes": ("id", "stream_id"),
     "ledger": ("id",),
     "pins": ("id",),
+    "facts": ("id",),
+    "corrections": ("id",),
 }
 # No stop words are removed: "the who", "to be or not": what a user types must be findable.
 FULL_TEXT = FTS(with_position=False, remove_stop_words=False)

@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 import lancedb
 import pyarrow as pa
 
+from memory.derive import derive_all
 from memory.episode_rows import EPISODES, LEDGER, PINS
 from memory.errors import StoreNewer
-from memory.tables import MOMENTS, OBSERVATIONS, STREAMS, TIME
+from memory.tables import CORRECTIONS, FACTS, MOMENTS, OBSERVATIONS, STREAMS, TIME
 
 META = pa.schema(
     [pa.field("migration", pa.string(), nullable=False), pa.field("applied", TIME, nullable=False)]
@@ -45,10 +46,18 @@ def m003_episodes(db: lancedb.DBConnection) -> None:
     db.create_table("pins", schema=PINS, exist_ok=True)
 
 
+def m004_facts(db: lancedb.DBConnection) -> None:
+    """What follows from the observations, also from those that are there already."""
+    db.create_table("facts", schema=FACTS, exist_ok=True)
+    db.create_table("corrections", schema=CORRECTIONS, exist_ok=True)
+    derive_all(db)
+
+
 MIGRATIONS: list[Migration] = [
     m001_streams_moments_observations,
     m002_versions,
     m003_episodes,
+    m004_facts,
 ]
 
 

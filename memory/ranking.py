@@ -39,9 +39,22 @@ WEIGHTS: Floats = np.array([1.19, 4.7, 5.11, 5.92, 2.89, 4.29, -0.85], np.float3
 NEAR_DAYS = 2
 # Up to this many rows every cosine is computed; above, only those of the best by rough cosine.
 EXACT_ROWS = 4096
-CANDIDATES = 512
+CANDIDATES = 1024
 DAY_SECONDS = 86_400
 _EPOCH = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Rows of a stream that start within [since, until] and hold the stems `wrong` hold `right`
+    too; with `row`, only that position."""
+
+    right: str
+    wrong: tuple[str, ...]
+    stream: int
+    since: float
+    until: float
+    row: int | None = None
 
 
 class View:
@@ -49,8 +62,9 @@ class View:
 
     A neighbour that the query's filters leave out counts as absent."""
 
-    def __init__(self, index: Index, rows: Rows) -> None:
+    def __init__(self, index: Index, rows: Rows, aliases: Sequence[Alias] = ()) -> None:
         self.index = index
+        self._aliases = aliases
         self.rows = rows
         # One cell more than there are rows: -1, "none", then looks itself up.
         self._at = np.full(len(index.column("live")) + 1, -1, np.int64)
@@ -59,8 +73,23 @@ class View:
         self.next: Rows = self._at[index.column("next")[rows]]
 
     def holding(self, term: str) -> Rows:
-        found = self._at[self.index.postings(term)]
+        rows = self.index.postings(term)
+        for alias in self._aliases:
+            if alias.right == term:
+                rows = np.union1d(rows, self._heard_as(alias))
+        found = self._at[rows]
         return found[found >= 0]
+
+    def _heard_as(self, alias: Alias) -> Rows:
+        if alias.row is not None:
+            return np.array([alias.row] if alias.row >= 0 else [], np.int64)
+        rows = self.index.postings(alias.wrong[0]) if alias.wrong else np.empty(0, np.int64)
+        for stem in alias.wrong[1:]:
+            rows = np.intersect1d(rows, self.index.postings(stem))
+        start = self.index.column("start")[rows]
+        same = self.index.column("stream")[rows] == alias.stream
+        heard: Rows = rows[same & (start >= alias.since) & (start <= alias.until)]
+        return heard
 
     def column(self, name: str, at: Rows) -> npt.NDArray[Any]:
         column: npt.NDArray[Any] = self.index.column(name)[self.rows[at]]

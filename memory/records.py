@@ -6,12 +6,15 @@ only comparable within one result list.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from perception.records import Kind, Moment, Observation, Stream, milliseconds
+
+FOREVER = 1e12  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Hit:
     coverage: float
     wall_start: datetime  # of its stream
     keyframe: str | None
+    corrected: str | None = None  # its text as a speaker corrected it later, if one did
     outlived: bool = False  # the observation was given up; an episode kept this quote of it
 
 
@@ -91,6 +95,62 @@ class GivenUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """A statement drawn from one observation: `subject` `attribute` `value` ("kettle", "place", "in
+    the pantry"), so from `valid_from` (seconds on its stream) until `superseded_by`, the id of the
+    fact that contradicts it next. `text` is the sentence it was drawn from."""
+
+    id: str
+    stream_id: str
+    moment_id: str
+    observation_id: str
+    subject: str
+    attribute: str
+    value: str
+    text: str
+    confidence: float  # [0, 1]
+    valid_from: float
+    wall: datetime
+    superseded_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """In its stream, `wrong` stands for `right` in what starts from `since` to `until` (seconds).
+    `target`: only in this observation. `text` is what the speaker said to correct it."""
+
+    id: str
+    stream_id: str
+    moment_id: str
+    observation_id: str
+    wrong: str
+    right: str
+    text: str
+    since: float = 0.0
+    until: float = FOREVER
+    target: str | None = None
+
+    def applies(self, id: str, stream_id: str, start: float) -> bool:
+        """Does it stand for what that observation says? What corrects is not itself corrected."""
+        if stream_id != self.stream_id or id == self.observation_id:
+            return False
+        return id == self.target if self.target else self.since <= start <= self.until
+
+
+def put_right(
+    corrections: Iterable[Correction], id: str, stream_id: str, start: float, text: str
+) -> str | None:
+    """An observation's text with every wrong word corrected, whole words only; None: none was."""
+    said = text
+    for correction in corrections:
+        if correction.wrong and correction.applies(id, stream_id, start):
+            pattern = rf"(?<!\w){re.escape(correction.wrong)}(?!\w)"
+            flags = re.NOFLAG if correction.wrong[:1].isupper() else re.IGNORECASE
+            said = re.sub(pattern, correction.right.replace("\\", r"\\"), said, flags=flags)
+    return None if said == text else said
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The version of memory an answer is given from, and how far its stream had come (seconds).
 
@@ -106,12 +166,14 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What to forget. Fields that are given all have to match; an empty selection is refused."""
+    """What to forget. Fields that are given all have to match; an empty selection is refused.
+    `entity`: every moment that names this person, place or thing; only with `stream_id` or alone."""
 
     stream_id: str | None = None
     start: float | None = None
     end: float | None = None
     moment_ids: tuple[str, ...] = ()
+    entity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +233,14 @@ class Memory(Protocol):
     def forget(self, what: Selection) -> DeletionReceipt: ...
     def rows(self, stream_id: str) -> dict[str, bytes]: ...
     def add_rows(self, stream_id: str, tables: dict[str, bytes]) -> int: ...
+    def facts(
+        self,
+        subject: str | None = None,
+        stream_id: str | None = None,
+        at: float | None = None,
+        history: bool = False,
+    ) -> list[Fact]: ...
+    def corrections(self, stream_id: str | None = None) -> list[Correction]: ...
     def snapshot(self, stream_id: str | None = None) -> Snapshot: ...
     def stats(self) -> Stats: ...
 
@@ -190,4 +260,12 @@ class MemoryReader(Protocol):
         end: float | None = None,
         version: int | None = None,
     ) -> list[Moment]: ...
+    async def facts(
+        self,
+        subject: str | None = None,
+        stream_id: str | None = None,
+        at: float | None = None,
+        history: bool = False,
+    ) -> list[Fact]: ...
+    async def corrections(self, stream_id: str | None = None) -> list[Correction]: ...
     async def snapshot(self, stream_id: str | None = None) -> Snapshot: ...

@@ -1,6 +1,6 @@
 """Remembering: from moments to rows and vectors (in the caller's thread), to one commit of many.
 
-Order of writing: keyframes, observations, moments, streams. So whoever sees a moment finds its
+Order of writing: keyframes, observations, moments, what follows from them, streams. So whoever sees a moment finds its
 observations and its picture; and sealing them together makes a cut-off commit vanish whole.
 """
 
@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 from lancedb.table import LanceTable
 
+from memory.derive import derive
 from memory.embedder import Embedder
 from memory.errors import InvalidRequest
 from memory.media import MediaStore, check_digest
@@ -131,6 +132,10 @@ class Remembering:
             )
         if moments:
             _merge(self.tables.moments, pa.Table.from_pylist(moments, MOMENTS))
+        if rows:
+            tables = self.tables
+            given = [row for row, _ in rows.values()]
+            derive(given, tables.observations, tables.facts, tables.corrections)
         if streams:
             streams_rows = [stream_row(stream) for stream in streams.values()]
             _merge(self.tables.streams, pa.Table.from_pylist(streams_rows, STREAMS))

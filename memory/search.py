@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,16 +19,17 @@ import pyarrow.compute as pc
 
 from memory.embedder import Embedder
 from memory.index import Entry, Floats, Index, Rows
+from memory.knowledge import Knowledge
 from memory.queries import CHARACTERS_READ, Analysis, analyse
-from memory.ranking import Ranked, View, features, lexical, rank
-from memory.records import Hit, Query
+from memory.ranking import Alias, Ranked, View, features, lexical, rank
+from memory.records import Correction, Hit, Query, put_right
 from memory.tables import OBSERVATION_COLUMNS, Tables, any_of, observation_of, select
-from memory.words import words
+from memory.words import stems, words
 
 LIMIT = 1000  # results, at most
 QUERIES_CACHED = 256  # vectors; 0.4 MB
 LOADED_AT_ONCE = 2048  # rows; a search waits while they are taken in, about 60 ms
-NOTED_AT_ONCE = 4096  # rows that compaction has moved; about 5 ms
+NOTED_AT_ONCE = 4096  # rows that compaction has moved; about 1 ms
 DEAD_ROWS = 10_000  # and more than live ones: then the index is made anew
 
 Row = dict[str, Any]
@@ -58,8 +61,11 @@ class Found:
 class Searcher:
     """Safe to use from many threads."""
 
-    def __init__(self, tables: Tables, embedder: Embedder) -> None:
+    def __init__(
+        self, tables: Tables, embedder: Embedder, knowledge: Knowledge | None = None
+    ) -> None:
         self._tables = tables
+        self._knowledge = knowledge or Knowledge(tables)
         self._embedder = embedder
         self._index = Index(embedder.dimension)
         self._guard = threading.Lock()  # of the index
@@ -110,7 +116,7 @@ class Searcher:
         """Ids and float32 [n, features] of every row that passes the filters, for training."""
         self.sync()
         with self._guard:
-            analysis = self._analyse(query)
+            analysis = self._analyse(query, ())
         vector = self._embed(analysis.meaning)
         with self._guard:
             view = View(self._index, self._rows(query))
@@ -120,9 +126,13 @@ class Searcher:
             ids = [self._index.ids[at] for at in view.rows]
             return ids, features(view, analysis, lexis, similarity, every)
 
-    def _analyse(self, query: Query) -> Analysis:
+    def _analyse(self, query: Query, corrections: Sequence[Correction]) -> Analysis:
         """Only names of those who speak in the rows searched count as names."""
-        known = self._index.names
+        known = dict(self._index.names)
+        for correction in corrections:
+            for right, wrong in product(words(correction.right), words(correction.wrong)):
+                if wrong in known:
+                    known[right] = known.get(right, frozenset()) | known[wrong]
         names = {word: known[word] for word in words(query.text[:CHARACTERS_READ]) if word in known}
         if names:
             speaking = self._index.column("speaker")[self._rows(query)]
@@ -155,12 +165,29 @@ class Searcher:
         return np.flatnonzero(keep)
 
     def _ranked(self, query: Query, limit: int) -> list[Found]:
+        corrections = self._knowledge.corrections(query.stream_id)
         with self._guard:
-            analysis = self._analyse(query)
+            analysis = self._analyse(query, corrections)
         vector = self._embed(analysis.meaning)
         with self._guard:
-            ranked = rank(View(self._index, self._rows(query)), analysis, vector, limit)
+            aliases = self._aliases(corrections)
+            ranked = rank(View(self._index, self._rows(query), aliases), analysis, vector, limit)
             return self._found(ranked)
+
+    def _aliases(self, corrections: Sequence[Correction]) -> list[Alias]:
+        """What else is looked up for a word that was heard as another."""
+        return [
+            Alias(
+                right=right,
+                wrong=tuple(stems(correction.wrong)),
+                stream=self._index.streams.get(correction.stream_id),
+                since=correction.since,
+                until=correction.until,
+                row=self._index.position.get(correction.target, -1) if correction.target else None,
+            )
+            for correction in corrections
+            for right in stems(correction.right)
+        ]
 
     def _most_recent(self, query: Query, limit: int) -> list[Found]:
         with self._guard:
@@ -198,6 +225,7 @@ class Searcher:
 
     def _hits(self, found: list[Found]) -> list[Hit]:
         rows = self._looked_up(found)
+        corrections = self._knowledge.corrections()
         keyframes = self._keyframes({row["moment_id"] for row in rows.values()})
         return [
             Hit(
@@ -208,6 +236,11 @@ class Searcher:
                 coverage=f.coverage,
                 wall_start=rows[f.id]["wall"] - timedelta(seconds=rows[f.id]["start"]),
                 keyframe=keyframes.get(rows[f.id]["moment_id"]),
+                corrected=put_right(
+                    corrections,
+                    f.id,
+                    *(rows[f.id][name] for name in ("stream_id", "start", "text")),
+                ),
             )
             for f in found
             if f.id in rows  # else it was forgotten this very moment
@@ -241,11 +274,11 @@ class Searcher:
         placed = new.with_row_id(True).select(["id", "role", "end"]).to_arrow()
         unknown: list[int] = []
         for batch in placed.to_batches(max_chunksize=NOTED_AT_ONCE):
-            columns = [batch[name].to_pylist() for name in ("id", "_rowid", "role", "end")]
+            ids, roles = batch["id"].to_pylist(), batch["role"].to_pylist()
+            row_ids, ends = batch["_rowid"].to_numpy().astype(np.int64), batch["end"].to_numpy()
             with self._guard:
-                unknown += [
-                    row[1] for row in zip(*columns, strict=True) if not self._index.moved(*row)
-                ]
+                known = self._index.moved(ids, row_ids, roles, ends)
+            unknown += row_ids[~known].tolist()
         for first in range(0, len(unknown), LOADED_AT_ONCE):
             self._load(unknown[first : first + LOADED_AT_ONCE])
         if len(placed):

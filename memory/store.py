@@ -2,7 +2,8 @@
 
 DIR/lock          who writes to it
 DIR/sealed.json   the table versions that are known to be on the disk
-DIR/tables/       LanceDB: streams, moments, observations, episodes, ledger, pins, meta
+DIR/tables/       LanceDB: streams, moments, observations, facts, corrections, episodes, ledger, pins,
+                  meta
 DIR/media/        keyframes by their SHA-256
 """
 
@@ -21,6 +22,7 @@ from typing import Any, TypeVar
 from memory import portable
 from memory.durable import DurableTables
 from memory.embedder import Embedder
+from memory.entities import mentioning
 from memory.errors import (
     InvalidRequest,
     KeyframeNotFound,
@@ -32,12 +34,23 @@ from memory.errors import (
 )
 from memory.failures import damaged, failures_named
 from memory.forget import Forgetting
+from memory.knowledge import Knowledge
 from memory.lock import StoreLock
 from memory.longterm import LongTerm
 from memory.maintenance import Maintenance, fragments, unindexed_rows
 from memory.media import MediaStore
 from memory.migrations import applied
-from memory.records import DeletionReceipt, Episode, Hit, Query, Selection, Snapshot, Stats
+from memory.records import (
+    Correction,
+    DeletionReceipt,
+    Episode,
+    Fact,
+    Hit,
+    Query,
+    Selection,
+    Snapshot,
+    Stats,
+)
 from memory.remember import Remembering
 from memory.retention import Retention
 from memory.search import Searcher
@@ -100,7 +113,8 @@ class Store:
         self._durable = durable
         self._remembering = Remembering(self.tables, self.media, embedder, self._seal)
         self._seal()
-        self._search = Searcher(self.tables, embedder)
+        self._knowledge = Knowledge(self.tables)
+        self._search = Searcher(self.tables, embedder, self._knowledge)
         self._longterm = LongTerm(self.tables, embedder, self._remembering, self._seal)
         self._forgetting = Forgetting(
             self.tables,
@@ -165,7 +179,7 @@ class Store:
         """
         self._check_open()
         with failures_named(self.path):
-            receipt: DeletionReceipt = self._writer.call(lambda: self._forgetting.forget(what))
+            receipt: DeletionReceipt = self._writer.call(lambda: self._forget(what))
             return receipt
 
     def consolidate(self) -> None:
@@ -183,6 +197,17 @@ class Store:
             add = partial(portable.add_rows, self.tables.db, stream_id, tables, self._seal)
             count: int = self._writer.call(add)
             return count
+
+    def _forget(self, what: Selection) -> DeletionReceipt:
+        """On the writer's thread: what names an entity is chosen and goes in one step."""
+        if what.entity is None:
+            return self._forgetting.forget(what)
+        if what.moment_ids or what.start is not None or what.end is not None:
+            raise InvalidRequest("an entity is forgotten in one stream, or everywhere")
+        named = mentioning(self.tables, self._knowledge, what.entity, what.stream_id)
+        if not named:
+            raise MomentNotFound(f"no moment names {what.entity[:200]!r}")
+        return self._forgetting.forget(Selection(moment_ids=tuple(named)))
 
     # Reading
 
@@ -270,6 +295,33 @@ class Store:
         rows = sorted(self._select("observations", where, OBSERVATION_COLUMNS), key=_in_time)
         found = [observation_of(row) for row in rows]
         return [[other for other in found if _near(one, other, seconds)] for one in observations]
+
+    def facts(
+        self,
+        subject: str | None = None,
+        stream_id: str | None = None,
+        at: float | None = None,
+        history: bool = False,
+    ) -> list[Fact]:
+        """What was stated of the subject (of everything), as it is now or was at stream time `at`,
+        in order of time; with `history`, also what was contradicted since. Raises `InvalidRequest`
+        for an `at` of no stream, and `StreamNotFound`."""
+        self._check_open()
+        stream = None if stream_id is None else self._stream(stream_id)
+        if at is not None and stream is None:
+            raise InvalidRequest("`at` counts from its stream's start: say which stream_id")
+        until = None if at is None or stream is None else stream.wall_start + timedelta(seconds=at)
+        return _settled(lambda: self._knowledge.facts(subject, stream_id, until, history))
+
+    def mentions(self, entity: str, stream_id: str | None = None) -> list[str]:
+        """Ids of the moments in which a person, place or thing is named or speaks."""
+        self._check_open()
+        return _settled(lambda: mentioning(self.tables, self._knowledge, entity, stream_id))
+
+    def corrections(self, stream_id: str | None = None) -> list[Correction]:
+        """What speakers took back, in the order in which they did."""
+        self._check_open()
+        return list(_settled(lambda: self._knowledge.corrections(stream_id)))
 
     def snapshot(self, stream_id: str | None = None) -> Snapshot:
         """The present version. Raises `StreamNotFound`."""

@@ -63,6 +63,41 @@ OBSERVATIONS = pa.schema(
         pa.field("version", pa.int64(), nullable=False),
     ]
 )
+FACTS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("stream_id", pa.string(), nullable=False),
+        pa.field("moment_id", pa.string(), nullable=False),
+        pa.field("observation_id", pa.string(), nullable=False),
+        pa.field("start", pa.float64(), nullable=False),
+        pa.field("end", pa.float64(), nullable=False),
+        pa.field("wall", TIME, nullable=False),  # `start` on the wall clock
+        pa.field("subject", pa.string(), nullable=False),
+        pa.field("about", pa.string(), nullable=False),  # the subject's stems, a space around each
+        pa.field("attribute", pa.string(), nullable=False),
+        pa.field("value", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),  # the sentence
+        pa.field("confidence", pa.float32(), nullable=False),
+        pa.field("shared", pa.bool_(), nullable=False),  # the same thing in every stream
+    ]
+)
+CORRECTIONS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("stream_id", pa.string(), nullable=False),
+        pa.field("moment_id", pa.string(), nullable=False),
+        pa.field("observation_id", pa.string(), nullable=False),
+        pa.field("start", pa.float64(), nullable=False),
+        pa.field("end", pa.float64(), nullable=False),
+        pa.field("wrong", pa.string(), nullable=False),
+        pa.field("right", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("since", pa.float64(), nullable=False),
+        pa.field("until", pa.float64(), nullable=False),
+        pa.field("target", pa.string()),
+        pa.field("heard_in", pa.string()),  # the observation that `wrong` was taken from
+    ]
+)
 OBSERVATION_COLUMNS = [
     name for name in OBSERVATIONS.names if name not in ("vector", "search_text", "version")
 ]
@@ -81,6 +116,8 @@ class Tables:
     streams: LanceTable
     moments: LanceTable
     observations: LanceTable
+    facts: LanceTable
+    corrections: LanceTable
     episodes: LanceTable
     ledger: LanceTable
     pins: LanceTable
@@ -90,6 +127,8 @@ class Tables:
             self.streams,
             self.moments,
             self.observations,
+            self.facts,
+            self.corrections,
             self.episodes,
             self.ledger,
             self.pins,
@@ -122,6 +161,8 @@ def open_tables(path: Path) -> Tables:
         episodes=cast(LanceTable, db.open_table("episodes")),
         ledger=cast(LanceTable, db.open_table("ledger")),
         pins=cast(LanceTable, db.open_table("pins")),
+        facts=cast(LanceTable, db.open_table("facts")),
+        corrections=cast(LanceTable, db.open_table("corrections")),
     )
 
 

@@ -293,9 +293,14 @@ def _citation(source: Source) -> Citation:
         start=seen.start,
         end=seen.end,
         kind=seen.kind,
-        quote=seen.text if len(seen.text) <= _QUOTE else seen.text[: _QUOTE - 1] + "…",
+        quote=_shortened(source.text),
+        heard=None if source.corrected is None else _shortened(seen.text),
         keyframe=keyframe_url(source.moment_id) if source.keyframe else None,
     )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _QUOTE else text[: _QUOTE - 1] + "…"
 
 
 def _ms(seconds: float) -> float:

@@ -41,6 +41,11 @@ class Source:
     moment_id: str = ""
     keyframe: str | None = None
     similarity: float = 0.0
+    corrected: str | None = None  # its text as a speaker put it right later
+
+    @property
+    def text(self) -> str:
+        return self.observation.text if self.corrected is None else self.corrected
 
     @property
     def at(self) -> datetime:
@@ -68,7 +73,14 @@ class Passage:
 
 def source_of(hit: Hit) -> Source:
     """A search hit as a source."""
-    return Source(hit.observation, hit.wall_start, hit.moment_id, hit.keyframe, hit.similarity)
+    return Source(
+        hit.observation,
+        hit.wall_start,
+        hit.moment_id,
+        hit.keyframe,
+        hit.similarity,
+        hit.corrected,
+    )
 
 
 def is_instruction(text: str) -> bool:
@@ -100,12 +112,12 @@ def passages(source: Source, around: Sequence[Source]) -> list[Passage]:
             if s.observation.kind == seen.kind == "screen_text" and _overlap(s, source)
         ]
         joined = sorted([source, *near], key=lambda s: s.observation.start)
-        found = [Passage(spaced(seen.text), (source,))]
+        found = [Passage(spaced(source.text), (source,))]
         if near:
-            text = "\n".join(spaced(s.observation.text) for s in joined)
+            text = "\n".join(spaced(s.text) for s in joined)
             found.append(Passage(text, (*near, source)))
         return found
-    said = sentences(seen.text)
+    said = sentences(source.text)
     found = [Passage(s, (source,)) for s in said]
     found += [
         Passage(f"{a} {b}", (source,)) for a, b in zip(said, said[1:], strict=False) if goes_on(b)
@@ -116,10 +128,10 @@ def passages(source: Source, around: Sequence[Source]) -> list[Passage]:
     before = [s for s in speech if s.observation.start < seen.start]
     after = [s for s in speech if s.observation.start > seen.start]
     if before and said and goes_on(said[0]):
-        previous = sentences(before[-1].observation.text)
+        previous = sentences(before[-1].text)
         found.append(Passage(f"{previous[-1]} {said[0]}", (before[-1], source)))
     if after and said:
-        following = sentences(after[0].observation.text)
+        following = sentences(after[0].text)
         if following and goes_on(following[0]):
             found.append(Passage(f"{said[-1]} {following[0]}", (source, after[0])))
     return found

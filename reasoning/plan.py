@@ -147,7 +147,7 @@ async def _of_span(
     sources = _spread(sources, _LINES)
     if not sources:
         return abstain()
-    passages = tuple(Passage(s.observation.text, (s,)) for s in sources)
+    passages = tuple(Passage(s.text, (s,)) for s in sources)
     if analysis.asked == "screen" or any(is_instruction(p.text) for p in passages):
         return Plan(passages, composed.lines(passages))
     return Plan(passages, max_tokens=_MAX_LONG_ANSWER)
@@ -172,8 +172,8 @@ def _of_several(analysis: Analysis, found: list[Passage]) -> Plan:
 def _said_by(source: Source, name: str) -> bool:
     seen = source.observation
     if seen.speaker:
-        return seen.speaker.lower() == name.lower() or name.lower() in seen.text.lower()
-    return name.lower() in seen.text.lower()
+        return seen.speaker.lower() == name.lower() or name.lower() in source.text.lower()
+    return name.lower() in source.text.lower()
 
 
 def _spread(sources: Sequence[Source], limit: int) -> list[Source]:

@@ -55,6 +55,7 @@ class Citation:
     kind: Kind | Literal["fact", "episode"]
     quote: str
     keyframe: str | None  # URL path, or None
+    heard: str | None = None  # what was heard, where the quote was put right by a speaker
 
 
 @dataclass(frozen=True, slots=True)

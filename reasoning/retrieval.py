@@ -7,19 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from memory.records import MemoryReader, Query
+from memory.records import Correction, Fact, MemoryReader, Query, put_right
 from perception.records import Kind, Moment, Observation, Stream
 from reasoning.analysis import Analysis, Term
 from reasoning.composed import labels
 from reasoning.evidence import Passage, Source, passages, source_of
 from reasoning.matching import Matcher
 from reasoning.timeparse import TimeReference
+from reasoning.values import has_form
 from reasoning.words import HYPONYMS, words
 
 _LIMIT = 24
 _SIGHTINGS = 60
 _NEIGHBOURED = 8  # how many hits are read together with what stands around them
 _AROUND = 10.0  # seconds
+_STATED = 7  # facts about one thing that are looked up beside what search found
 _EVIDENCE: tuple[Kind, ...] = ("speech", "screen_text", "sound")
 
 
@@ -41,6 +43,7 @@ class Retriever:
     def __init__(self, memory: MemoryReader) -> None:
         self._memory = memory
         self._wall: dict[str, datetime] = {}
+        self._corrections: list[Correction] = []
 
     async def scope(
         self,
@@ -52,6 +55,7 @@ class Retriever:
         """`wall`: the time asked of, where it is one on the wall clock."""
         streams = await self._memory.streams()
         self._wall = {s.id: s.wall_start for s in streams}
+        self._corrections = await self._memory.corrections(stream_id)
         own = [s for s in streams if s.id == stream_id]
         if stream_id is None and streams:
             own = [max(streams, key=lambda s: s.wall_start + timedelta(seconds=s.seconds))]
@@ -75,7 +79,48 @@ class Retriever:
             found = await self._find(when.rest, TimeReference(when.rest), scope, matcher)
         if not found and keywords and len(analysis.terms) > 1:
             found = await self._misheard(keywords, when, scope, matcher)
+        if has_form(analysis.asked) and not when.bounded and not any(p.heard_as for p in found):
+            found = await self._with_stated(found, scope, matcher)
         return found
+
+    async def _with_stated(
+        self, found: list[Passage], scope: Scope, matcher: Matcher
+    ) -> list[Passage]:
+        """The same with what was stated of the thing asked about and was not found: where much was
+        said of it, the first and the last may be far down. They have to answer as all others do."""
+        things = [t.word for t in matcher.analysis.required if t.role in ("noun", "proper")]
+        if not things:
+            return found
+        facts = await self._memory.facts(things[-1], scope.stream_id, None, True)
+        known = {s.observation.id for p in found for s in p.sources}
+        chosen = {f.observation_id: f for f in facts if f.observation_id not in known}
+        stated = list(chosen.values())
+        added: list[Passage] = []
+        for fact in [*stated[:1], *stated[1:][-_STATED:]]:
+            source = await self._source(fact)
+            if source is not None and (
+                scope.before is None or source.observation.end <= scope.before
+            ):
+                added += passages(source, ())
+        return matcher.accepted([*found, *added]) if added else found
+
+    async def _source(self, fact: Fact) -> Source | None:
+        if fact.stream_id not in self._wall:
+            return None  # it began after the question
+        moments = await self._memory.timeline(fact.stream_id, fact.valid_from, fact.valid_from)
+        for moment in moments:
+            for seen in moment.observations:
+                if seen.id == fact.observation_id:
+                    return self._seen(seen, self._wall[seen.stream_id], moment)
+        return None
+
+    def _seen(
+        self, seen: Observation, wall_start: datetime, moment: Moment | None = None
+    ) -> Source:
+        right = put_right(self._corrections, seen.id, seen.stream_id, seen.start, seen.text)
+        if moment is None:
+            return Source(seen, wall_start, corrected=right)
+        return Source(seen, wall_start, moment.id, moment.keyframe, corrected=right)
 
     async def _misheard(
         self, keywords: str, when: TimeReference, scope: Scope, matcher: Matcher
@@ -93,7 +138,7 @@ class Retriever:
         for term in matcher.analysis.required:
             if term.role == "proper":
                 sources = await self._search(term.word, TimeReference(""), scope, (), _LIMIT)
-                if not any(matcher.holds(term, words(s.observation.text)) for s in sources):
+                if not any(matcher.holds(term, words(s.text)) for s in sources):
                     unknown.add(term.word)
         return frozenset(unknown)
 
@@ -113,7 +158,7 @@ class Retriever:
             if any(source in p.sources for p in accepted):
                 continue
             around = [
-                Source(o, source.wall_start)
+                self._seen(o, source.wall_start)
                 for o in sorted(near, key=lambda o: o.start)
                 if o.role == "statement" and (scope.before is None or o.end <= scope.before)
             ]
@@ -206,7 +251,7 @@ class Retriever:
 
     def _sources(self, moments: Sequence[Moment], stream: Stream) -> list[Source]:
         found = [
-            Source(o, stream.wall_start, moment.id, moment.keyframe)
+            self._seen(o, stream.wall_start, moment)
             for moment in moments
             for o in moment.observations
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -15,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from memory.records import Hit
+from memory.records import Fact, Hit
 from perception.records import Kind, Moment, Observation, Role, Stream
 from reasoning.records import keyframe_url
 
@@ -165,7 +166,7 @@ class Searched(Body):
 
 
 class Forgotten(Body):
-    """What to forget: a stream, a span of it, or moments."""
+    """What to forget: a stream, a span of it, moments, or every moment that names an entity."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -177,11 +178,14 @@ class Forgotten(Body):
     start: Seconds | None = None
     end: Seconds | None = None
     moment_ids: Annotated[list[str], Field(max_length=10_000)] | None = None
+    entity: Annotated[Line, StringConstraints(max_length=200)] | None = None
 
     @model_validator(mode="after")
     def _chosen(self) -> Forgotten:
-        if self.stream_id is None and not self.moment_ids:
-            raise ValueError("say what to forget: stream_id (with start, end) or moment_ids")
+        if self.stream_id is None and not self.moment_ids and self.entity is None:
+            raise ValueError(
+                "say what to forget: stream_id (with start, end), moment_ids or entity"
+            )
         if self.start is not None and self.end is not None and self.end < self.start:
             raise ValueError(f"end {self.end} is before start {self.start}")
         return self
@@ -290,8 +294,14 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "end": seen.end,
         "kind": seen.kind,
         "text": seen.text,
+        "corrected": hit.corrected,
         "speaker": seen.speaker,
         "score": round(hit.score, 6),
         "ref": seen.ref,
         "keyframe": keyframe_url(hit.moment_id) if hit.keyframe else None,
     }
+
+
+def fact_json(fact: Fact) -> dict[str, Any]:
+    """A fact over HTTP."""
+    return {**asdict(fact), "wall": fact.wall.isoformat()}

@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import Metric
 from ray import serve
 
 from memory.errors import StoreLocked
-from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Stats
+from memory.records import Correction, DeletionReceipt, Fact, Hit, Query, Selection, Snapshot, Stats
 from perception.recognizer import Effort, Transcript
 from perception.records import Audio, Image, Moment, Observation, Stream
 from reasoning.records import Answer, Question, Replace, Token
@@ -138,6 +138,14 @@ class MemoryDeployment:
 
     async def forget(self, what: Selection) -> DeletionReceipt:
         return await self._memory.forget(what)
+
+    async def facts(
+        self, subject: str | None, stream_id: str | None, at: float | None, history: bool
+    ) -> list[Fact]:
+        return await self._memory.facts(subject, stream_id, at, history)
+
+    async def corrections(self, stream_id: str | None) -> list[Correction]:
+        return await self._memory.corrections(stream_id)
 
     async def snapshot(self, stream_id: str | None) -> Snapshot:
         return await self._memory.snapshot(stream_id)

@@ -44,6 +44,22 @@ def router(hub: Hub) -> APIRouter:
         # Private and revalidated: what is forgotten must not live on in a shared cache.
         return Response(picture, media_type=kind, headers={"Cache-Control": "private, no-cache"})
 
+    @routes.get("/facts", summary="What was stated, and whether it still holds")
+    async def facts(
+        subject: str | None = None,
+        stream_id: str | None = None,
+        at: str | None = None,
+        history: bool = False,
+    ) -> dict[str, Any]:
+        """The newest statement of each thing, as of `at`; with `history`, the contradicted ones
+        too. A thing of one's own ("my keys") is the same in every stream."""
+        stream = None if stream_id is None else await hub.stream(stream_id)
+        when, wall = api.asked_of(at, stream)
+        if wall is not None and stream is not None:
+            when = (wall - stream.wall_start).total_seconds()
+        found = await memory.facts(subject, stream_id, when, history)
+        return {"facts": [api.fact_json(fact) for fact in found]}
+
     @routes.delete("/memory", summary="Forget, completely")
     async def forget(chosen: api.Forgotten) -> dict[str, Any]:
         """Rows, vectors, keyframes and old versions go; the receipt counts them."""
@@ -54,6 +70,7 @@ def router(hub: Hub) -> APIRouter:
             start=chosen.start,
             end=chosen.end,
             moment_ids=tuple(chosen.moment_ids or ()),
+            entity=chosen.entity,
         )
         receipt = await memory.forget(what)
         hub.forget_answers()

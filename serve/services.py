@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from prometheus_client.metrics_core import Metric
 
 from memory.records import (
+    Correction,
     DeletionReceipt,
+    Fact,
     Hit,
     Memory,
     MemoryReader,
@@ -137,6 +139,18 @@ class InProcessMemory:
     async def forget(self, what: Selection) -> DeletionReceipt:
         receipt: DeletionReceipt = await self._call("forget", what)
         return receipt
+
+    async def facts(
+        self,
+        subject: str | None = None,
+        stream_id: str | None = None,
+        at: float | None = None,
+        history: bool = False,
+    ) -> list[Fact]:
+        return list(await self._call("facts", subject, stream_id, at, history))
+
+    async def corrections(self, stream_id: str | None = None) -> list[Correction]:
+        return list(await self._call("corrections", stream_id))
 
     async def snapshot(self, stream_id: str | None = None) -> Snapshot:
         taken: Snapshot = await self._call("snapshot", stream_id)

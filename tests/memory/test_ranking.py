@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 
+from memory import ranking
 from memory.embedder import HashEmbedder
+from memory.index import Entry, Index
 from memory.queries import DateMention, analyse, dates
-from memory.ranking import FEATURES, WEIGHTS, dated
+from memory.ranking import EXACT_ROWS, FEATURES, WEIGHTS, View, dated, rank
 from memory.words import stem, stems
 
 pytestmark = pytest.mark.unit
@@ -81,3 +85,34 @@ def test_the_fake_embedder_gives_unit_rows_and_nears_shared_words() -> None:
     one, two, other = HashEmbedder().embed(["red kite", "a red kite", "cold soup"])
     assert np.linalg.norm(one) == pytest.approx(1)
     assert one @ two > 0.5 > abs(one @ other)
+
+
+def test_scoring_roughly_first_finds_what_scoring_every_row_exactly_finds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = np.random.default_rng(11)
+    words = [f"w{n}" for n in range(900)]
+    directions = random.standard_normal((len(words), 384)).astype(np.float32)
+    said = random.zipf(1.3, (EXACT_ROWS + 2000, 9)) % len(words)
+    wall = datetime(2025, 1, 1, tzinfo=UTC)
+    entries = [
+        Entry(n, f"s:{n}", "s", "speech", "statement", n * 9.0, n * 9.0 + 3, wall, text, "Ada", 0)
+        for n, text in enumerate(" ".join(words[at] for at in row) for row in said)
+    ]
+    vectors = directions[said].sum(axis=1)
+    index = Index(384)
+    index.add(entries, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+    view = View(index, np.arange(len(entries)))
+    shared, first = [], []
+    for row in random.integers(0, len(said), 40):
+        asked = said[row, :4]
+        vector = directions[asked].sum(axis=0)
+        query = analyse(" ".join(words[at] for at in asked), {}), vector / np.linalg.norm(vector)
+        rough = rank(view, *query, 10).positions
+        monkeypatch.setattr(ranking, "EXACT_ROWS", len(entries))
+        exact = rank(view, *query, 10).positions
+        monkeypatch.setattr(ranking, "EXACT_ROWS", EXACT_ROWS)
+        shared.append(len(set(rough) & set(exact)) / 10)
+        first.append(rough[0] == exact[0])
+    assert np.mean(shared) >= 0.97
+    assert np.mean(first) >= 0.97

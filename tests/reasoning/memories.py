@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from memory.records import Hit, Query, Snapshot
+from memory.records import Correction, Fact, Hit, Query, Snapshot, put_right
 from perception.records import Moment, Observation, Stream, Tag
 from reasoning.words import STOP, stem, words
 
@@ -35,6 +35,8 @@ class HandMadeMemory:
         self._embed = embed
         self._vectors = embed([o.text for o in self.observations]) if embed else None
         self.queries: list[Query] = []
+        self.known_facts: list[Fact] = []
+        self.known_corrections: list[Correction] = []
 
     async def search(self, query: Query) -> list[Hit]:
         self.queries.append(query)
@@ -57,6 +59,9 @@ class HandMadeMemory:
                     coverage,
                     WALL,
                     "0" * 64,
+                    put_right(
+                        self.known_corrections, seen.id, seen.stream_id, seen.start, seen.text
+                    ),
                 )
             )
         return sorted(hits, key=lambda h: -h.score)[: query.limit]
@@ -93,6 +98,18 @@ class HandMadeMemory:
             and (start is None or o.end >= start)
             and (end is None or o.start <= end)
         ]
+
+    async def facts(
+        self,
+        subject: str | None = None,
+        stream_id: str | None = None,
+        at: float | None = None,
+        history: bool = False,
+    ) -> list[Fact]:
+        return [f for f in self.known_facts if subject is None or subject in f.subject]
+
+    async def corrections(self, stream_id: str | None = None) -> list[Correction]:
+        return self.known_corrections
 
     async def snapshot(self, stream_id: str | None = None) -> Snapshot:
         return Snapshot(7, self._streams[0].seconds)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from memory.records import Correction, Fact
 from reasoning import (
     Agent,
     Answer,
@@ -356,3 +357,34 @@ async def test_the_answer_in_json_keeps_its_form() -> None:
     assert written["type"] == "answer"
     assert set(written["timings"]) == {"gate_ms", "retrieval_ms", "first_token_ms", "total_ms"}
     assert "utterance" not in written
+
+
+async def test_a_corrected_name_is_quoted_right_and_what_was_heard_is_kept() -> None:
+    memory = HandMadeMemory([speech(5, "Helen keeps the drill in the attic."), KITCHEN[0]])
+    memory.known_corrections = [
+        Correction("s:1#corrects", "s", "s:1", "s:1", "Helen", "Elin", "That's Elin, not Helen.")
+    ]
+    agent = Agent(memory, ScriptedGenerator(["x"]))
+    *_, answer = [e async for e in agent.answer(Question("Where does Elin keep the drill?"))]
+    assert isinstance(answer, Answer)
+    (cited,) = answer.citations
+    assert cited.quote == "Elin keeps the drill in the attic."
+    assert cited.heard == "Helen keeps the drill in the attic."
+    assert "Elin" in answer.answer
+
+
+async def test_what_was_stated_is_found_however_much_else_was_said() -> None:
+    talk = [speech(4 * n, f"The anvil, the anvil: anvil tale {n}.") for n in range(60)]
+    said = speech(300, "The old anvil is behind the mill.")
+    memory = HandMadeMemory([*talk, said])
+    agent = Agent(memory, ScriptedGenerator(["x", "x"]))
+    asked = Question("Where was the anvil at first?")
+    *_, without = [e async for e in agent.answer(asked)]
+    place = ("anvil", "place", "behind the mill", said.text, 1.0, 300.0, WALL)
+    memory.known_facts = [Fact("f", "s", "s:0000300000", said.id, *place)]
+    *_, answer = [e async for e in agent.answer(asked)]
+    assert isinstance(without, Answer)
+    assert without.abstained
+    assert isinstance(answer, Answer)
+    assert [c.start for c in answer.citations] == [300]
+    assert "behind the mill" in answer.answer

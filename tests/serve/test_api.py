@@ -102,6 +102,23 @@ async def test_what_is_forgotten_is_gone_and_the_receipt_counts_it(api: httpx.As
     assert (await api.get("/v1/streams/meeting/timeline")).status_code == 404
 
 
+async def test_facts_are_listed_and_an_entity_is_forgotten(api: httpx.AsyncClient) -> None:
+    moved = {"kind": "speech", "start": 50.0, "end": 53.0, "text": "My ladle is with Ottilie."}
+    first = {**moved, "start": 20.0, "end": 23.0, "text": "My ladle is in the cabinet."}
+    await api.post("/v1/observations", json=posted(first, moved))
+    (held,) = (await api.get("/v1/facts?subject=ladle")).json()["facts"]
+    assert (held["value"], held["valid_from"], held["superseded_by"]) == ("with Ottilie", 50, None)
+    past = await api.get("/v1/facts?subject=ladle&history=true&stream_id=meeting")
+    assert [fact["value"] for fact in past.json()["facts"]] == ["in the cabinet", "with Ottilie"]
+    then = await api.get("/v1/facts?subject=ladle&stream_id=meeting&at=0:30")
+    assert [fact["value"] for fact in then.json()["facts"]] == ["in the cabinet"]
+    assert (await api.get("/v1/facts?at=30")).status_code == 400
+    reply = await api.request("DELETE", "/v1/memory", json={"entity": "Ottilie"})
+    assert reply.json()["forgotten"]["moments"] == 1
+    (left,) = (await api.get("/v1/facts?subject=ladle")).json()["facts"]
+    assert left["value"] == "in the cabinet"
+
+
 BAD = [
     ("unknown field", posted(colour="red"), 422),
     ("unknown kind", posted({**REMOTE, "kind": "smell"}), 422),
