@@ -117,8 +117,9 @@ class Agent:
             async with aclosing(self._in_time(plan, asked)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
                 async for piece in pieces:
                     first = first or self._clock()
+                    opens = not text and piece == opening(asked)
                     text += piece
-                    yield Token(piece)
+                    yield Token(piece, opening=opens)
             text = " ".join(text.split())
             finished = text != opening(asked)
             if first is None:

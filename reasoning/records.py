@@ -70,9 +70,11 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of the answer's text, as it is generated."""
+    """A piece of the answer's text, as it is generated. `opening`: how it begins, before anything
+    is claimed; it may be said at once."""
 
     text: str
+    opening: bool = False
 
 
 @dataclass(frozen=True, slots=True)

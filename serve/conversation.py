@@ -281,7 +281,8 @@ class LiveSession(StreamSession):
                     split = Sentences()
                     if turn.spoken and self._voice is not None:
                         self._voice.silence()  # what it says turned out not to stand
-                for one in split.add(piece.text):
+                opens = not replaced and piece.opening
+                for one in [*split.add(piece.text), *(split.rest() if opens else ())]:
                     sentences.put_nowait(one)
                 if split.ready and self._speaks:
                     self._synthesize(turn, split.ready)  # what is still checked is said next

@@ -51,7 +51,7 @@ async def test_tokens_come_first_then_one_answer_with_its_citation() -> None:
         KITCHEN, "Where is the kettle?", "The kettle is behind the curtain."
     )
     assert all(isinstance(e, Token) for e in events[:-1])
-    assert events[0] == Token("The kettle is")  # how it begins needs no model
+    assert events[0] == Token("The kettle is", opening=True)  # how it begins needs no model
     said = "".join(e.text for e in events[:-1]).strip()
     assert said == answer.answer == "The kettle is behind the curtain."
     (cited,) = answer.citations

@@ -142,6 +142,17 @@ async def test_the_first_sentence_is_said_before_the_second_is_written(talk: Tal
         reasoning.hold.set()
 
 
+async def test_how_an_answer_begins_is_said_while_the_rest_is_written(talk: Talk) -> None:
+    opening = Token("The umbrella is", opening=True)
+    talk.reasoning.answers = [[opening, Token(" in the top"), Token(" drawer.")]]
+    async with talk:
+        await talk.says("Where is the umbrella?", 10.0, 12.0)
+        first, second = talk.voice.said
+        speak = talk.talking.speaker.speak
+        assert first.seconds == speak("The umbrella is").seconds
+        assert second.seconds == speak("in the top drawer.").seconds
+
+
 async def test_its_own_voice_is_not_taken_for_the_users(talk: Talk) -> None:
     talk.reasoning.answers = [[Token("Did you mean the umbrella in the top drawer?")]]
     async with talk:
