@@ -132,6 +132,7 @@ class Forgetting:
             for id in sorted(touched)
             if not self.tables.moments.count_rows(f"stream_id = {quote(id)}")
             and not self.tables.observations.count_rows(f"stream_id = {quote(id)}")
+            and not self.tables.episodes.count_rows(f"stream_id = {quote(id)}")
         ]
         if empty:
             self.tables.streams.delete(any_of("id", empty))

@@ -151,6 +151,21 @@ class Memory(Protocol):
     def timeline(
         self, stream_id: str, start: float | None = None, end: float | None = None
     ) -> list[Moment]: ...
+    def episodes(
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        level: int = 1,
+    ) -> list[Episode]: ...
+    def dropped(
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        text: str = "",
+    ) -> list[GivenUp]: ...
+    def pin(self, moment_ids: Sequence[str], pinned: bool = True) -> None: ...
     def moment(self, moment_id: str) -> Moment: ...
     def keyframe(self, moment_id: str) -> bytes: ...
     def forget(self, what: Selection) -> DeletionReceipt: ...
@@ -167,4 +182,18 @@ class MemoryReader(Protocol):
     async def timeline(
         self, stream_id: str, start: float | None = None, end: float | None = None
     ) -> list[Moment]: ...
+    async def episodes(
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        level: int = 1,
+    ) -> list[Episode]: ...
+    async def dropped(
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        text: str = "",
+    ) -> list[GivenUp]: ...
     async def snapshot(self, stream_id: str | None = None) -> Snapshot: ...

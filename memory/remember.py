@@ -20,6 +20,7 @@ from lancedb.table import LanceTable
 
 from memory.embedder import Embedder
 from memory.errors import InvalidRequest
+from memory.ledger import Ledger
 from memory.media import MediaStore, check_digest
 from memory.tables import (
     MOMENTS,
@@ -59,7 +60,12 @@ class Remembering:
     """`prepare` runs in any thread, `commit` and `forgotten` in the writer's only."""
 
     def __init__(
-        self, tables: Tables, media: MediaStore, embedder: Embedder, seal: Callable[[], None]
+        self,
+        tables: Tables,
+        media: MediaStore,
+        embedder: Embedder,
+        seal: Callable[[], None],
+        ledger: Ledger,
     ) -> None:
         self.tables = tables
         self.media = media
@@ -68,6 +74,7 @@ class Remembering:
         self.unsettled = False
         self._vectorizer = Vectorizer(embedder)
         self._seal = seal
+        self._ledger = ledger
         self._forgets = 0
         self._written: dict[str, set[float]] = {}
         self._streams: dict[str, Stream] = {}
@@ -79,8 +86,9 @@ class Remembering:
     ) -> Batch:
         """Check, compare with what is there, embed what is new. Raises `InvalidRequest`."""
         _check(stream, moments)
-        self._check_keyframes(moments, keyframes)
         forgets = self._forgets
+        moments, keyframes = self._ledger.without_given_up(stream, moments, keyframes)
+        self._check_keyframes(moments, keyframes)
         known = self._streams.get(stream.id)
         beginning = self._beginnings.setdefault(stream.id, stream.wall_start)
         observations: dict[str, tuple[Observation, Row]] = {}

@@ -99,6 +99,10 @@ class Searcher:
             ids = [self._index.ids[at] for at in view.rows]
             return ids, features(view, analysis, lexis, similarity, every)
 
+    def vector(self, text: str) -> Floats:
+        """float32 [dimension], unit length; those of the last queries are kept."""
+        return self._embed(text)
+
     def _analyse(self, query: Query) -> Analysis:
         """Only names of those who speak in the rows searched count as names."""
         known = self._index.names
@@ -110,21 +114,7 @@ class Searcher:
         return analyse(query.text, names)
 
     def _rows(self, query: Query) -> Rows:
-        column, index = self._index.column, self._index
-        keep = column("live").copy()
-        if query.stream_id is not None:
-            keep &= column("stream") == index.streams.get(query.stream_id)
-        if query.kinds:
-            keep &= np.isin(column("kind"), [index.kinds.get(kind) for kind in query.kinds])
-        if query.roles:
-            keep &= np.isin(column("role"), [index.roles.get(role) for role in query.roles])
-        if query.start is not None:
-            keep &= column("end") >= query.start
-        if query.end is not None:
-            keep &= column("start") <= query.end
-        if query.before is not None:
-            keep &= column("end") <= query.before
-        return np.flatnonzero(keep)
+        return rows_passing(self._index, query)
 
     def _ranked(self, query: Query, limit: int) -> list[Found]:
         with self._guard:
@@ -242,3 +232,22 @@ class Searcher:
             self._index = Index(self._embedder.dimension)
             self._next_row_id = 0
         self._take_in_new_rows()
+
+
+def rows_passing(index: Index, query: Query) -> Rows:
+    """Positions of the rows that the query's filters leave."""
+    column = index.column
+    keep = column("live").copy()
+    if query.stream_id is not None:
+        keep &= column("stream") == index.streams.get(query.stream_id)
+    if query.kinds:
+        keep &= np.isin(column("kind"), [index.kinds.get(kind) for kind in query.kinds])
+    if query.roles:
+        keep &= np.isin(column("role"), [index.roles.get(role) for role in query.roles])
+    if query.start is not None:
+        keep &= column("end") >= query.start
+    if query.end is not None:
+        keep &= column("start") <= query.end
+    if query.before is not None:
+        keep &= column("end") <= query.before
+    return np.flatnonzero(keep)

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from memory.durable import DurableTables
 from memory.embedder import Embedder
 from memory.errors import (
-    InvalidRequest,
     KeyframeNotFound,
     MomentNotFound,
     StoreClosed,
@@ -27,12 +26,13 @@ from memory.errors import (
 )
 from memory.failures import failures_named
 from memory.forget import Forgetting
+from memory.ledger import Ledger
 from memory.lock import StoreLock
-from memory.longterm import LongTerm
+from memory.longterm import Budget, LongTerm
 from memory.maintenance import Maintenance, fragments, unindexed_rows
 from memory.media import MediaStore
 from memory.migrations import applied
-from memory.records import DeletionReceipt, Episode, Hit, Query, Selection, Snapshot, Stats
+from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Stats
 from memory.remember import Remembering
 from memory.search import Searcher
 from memory.tables import (
@@ -45,24 +45,34 @@ from memory.tables import (
     select,
     stream_of,
 )
+from memory.tier import Tier, check_bounds, settled
 from memory.writer import GroupWriter
 from perception.records import Moment, Observation, Stream
 
 Row = dict[str, Any]
-T = TypeVar("T")
 # Above this many moments one scan of the stream beats looking up each.
 LOOKED_UP = 400
-RETRIES = 4
 
 
-class Store:
+class Store(Tier):
     """Implements `memory.records.Memory`. Blocking; safe to use from many threads of one process.
+    `budget_mb_per_hour` bounds each hour of a stream, `budget_mb` all of them (10^6 bytes; None:
+    without bound): what is least missed is given up, and the ledger says what.
 
     Raises `StoreLocked`, `StoreNewer` or `StoreMissing` (with `create=False`) on opening.
     """
 
-    def __init__(self, path: Path, embedder: Embedder, *, create: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        embedder: Embedder,
+        *,
+        create: bool = True,
+        budget_mb_per_hour: float | None = 10.0,
+        budget_mb: float | None = None,
+    ) -> None:
         self.path = Path(path)
+        self._budget = Budget(budget_mb_per_hour, budget_mb)
         if not (self.path / "tables").is_dir() and not create:
             raise StoreMissing(f"there is no store at {self.path}")
         with failures_named(self.path):
@@ -85,8 +95,19 @@ class Store:
         self._durable = durable
         self._seal()
         self._search = Searcher(self.tables, embedder)
-        self._remembering = Remembering(self.tables, self.media, embedder, self._seal)
-        self._longterm = LongTerm(self.tables, embedder, self._remembering, self._seal)
+        self._ledger = Ledger(self.tables)
+        self._remembering = Remembering(self.tables, self.media, embedder, self._seal, self._ledger)
+        self._longterm = LongTerm(
+            self.tables,
+            self.media,
+            embedder,
+            self._remembering,
+            self._ledger,
+            self.maintenance,
+            self._search,
+            self._seal,
+            self._budget,
+        )
         self._forgetting = Forgetting(
             self.tables,
             self.media,
@@ -142,25 +163,21 @@ class Store:
             receipt: DeletionReceipt = self._writer.call(lambda: self._forgetting.forget(what))
             return receipt
 
-    def consolidate(self) -> None:
-        """Do at once what the writer's thread does bit by bit when idle: close every episode that
-        can be closed."""
-        self._check_open()
-        with failures_named(self.path):
-            self._writer.call(self._longterm.run)
-
     # Reading
 
     def search(self, query: Query) -> list[Hit]:
         """The best observations for the query, best first. Raises `InvalidRequest`."""
         self._check_open()
-        hits = _settled(lambda: self._search.search(query))
+        hits = settled(lambda: self._search.search(query))
+        outlived = settled(lambda: self._longterm.search(query))
+        if outlived:
+            hits = sorted((*hits, *outlived), key=lambda hit: -hit.score)[: query.limit]
         if not self._remembering.unsettled:
             return hits
         ids = sorted({hit.moment_id for hit in hits})
         present = self._select("moments", any_of("id", ids), ["id"]) if ids else []
         whole = {row["id"] for row in present}
-        return [hit for hit in hits if hit.moment_id in whole]
+        return [hit for hit in hits if hit.outlived or hit.moment_id in whole]
 
     def streams(self) -> list[Stream]:
         """Oldest first."""
@@ -177,25 +194,15 @@ class Store:
         held = self._observations_of(stream_id, [row["id"] for row in rows])
         return [moment_of(row, held.get(row["id"], ())) for row in rows]
 
-    def episodes(
-        self,
-        stream_id: str,
-        start: float | None = None,
-        end: float | None = None,
-        level: int = 1,
-    ) -> list[Episode]:
-        """The stream's closed episodes of a level that overlap [start, end], in order. The last
-        minutes of a stream belong to none yet. Raises `StreamNotFound`."""
-        self._check_open()
-        self._stream(stream_id)
-        _check_bounds(start, end)
-        return _settled(lambda: self._longterm.episodes(stream_id, start, end, level))
-
     def moment(self, moment_id: str) -> Moment:
-        """Raises `MomentNotFound`."""
-        row = self._moment_row(moment_id)
-        held = self._observations_of(row["stream_id"], [moment_id])
-        return moment_of(row, held.get(moment_id, ()))
+        """Of what the budget took of it, its episode's quotes. Raises `MomentNotFound`."""
+        rows = self._select("moments", f"id = {quote(moment_id)}")
+        held = self._observations_of(rows[0]["stream_id"], [moment_id]) if rows else {}
+        known = moment_of(rows[0], held.get(moment_id, ())) if rows else None
+        found = settled(lambda: self._longterm.with_quotes(moment_id, known))
+        if found is None:
+            raise MomentNotFound(f"no moment {moment_id[:200]!r} is remembered")
+        return found
 
     def keyframe(self, moment_id: str) -> bytes:
         """The encoded picture. Raises `MomentNotFound`, `KeyframeNotFound`, `KeyframeTorn`."""
@@ -261,7 +268,7 @@ class Store:
 
     def _select(self, table: str, where: str | None, columns: list[str] | None = None) -> list[Row]:
         self._check_open()
-        return _settled(lambda: select(getattr(self.tables, table), where, columns))
+        return settled(lambda: select(getattr(self.tables, table), where, columns))
 
     def _stream(self, stream_id: str) -> Stream:
         rows = self._select("streams", f"id = {quote(stream_id)}")
@@ -289,32 +296,14 @@ class Store:
         return held
 
 
-def _settled(read: Callable[[], T]) -> T:
-    """Forgetting takes the files of every older version away, also from under a read that has just
-    begun; the same read of the newest version then answers."""
-    for _ in range(RETRIES):
-        try:
-            return read()
-        except (OSError, RuntimeError) as failure:
-            if "not found" not in str(failure).lower():
-                raise
-    return read()
-
-
 def _overlapping(stream_id: str, start: float | None, end: float | None) -> str:
-    _check_bounds(start, end)
+    check_bounds(start, end)
     clauses = [f"stream_id = {quote(stream_id)}"]
     if start is not None:
         clauses.append(f"`end` >= {float(start)!r}")
     if end is not None:
         clauses.append(f"start <= {float(end)!r}")
     return " AND ".join(clauses)
-
-
-def _check_bounds(start: float | None, end: float | None) -> None:
-    for bound in (start, end):
-        if bound is not None and not abs(bound) < float("inf"):
-            raise InvalidRequest(f"a time must be a finite number of seconds, not {bound}")
 
 
 def _in_time(row: Row) -> tuple[float, str, str]:

@@ -34,7 +34,13 @@ def open_store(settings: Settings, create: bool = True) -> Store:
     from memory.embedder import MiniLM
     from memory.store import Store
 
-    return Store(settings.store, MiniLM(models.locate("minilm")), create=create)
+    return Store(
+        settings.store,
+        MiniLM(models.locate("minilm")),
+        create=create,
+        budget_mb_per_hour=settings.budget_mb_per_hour,
+        budget_mb=settings.budget_mb,
+    )
 
 
 def load_agent(settings: Settings, memory: MemoryReader) -> tuple[Agent, GgufGenerator]:
