@@ -232,7 +232,7 @@ def _citation(source: Source) -> Citation:
         stream_id=seen.stream_id,
         start=seen.start,
         end=seen.end,
-        kind=seen.kind,
+        kind="episode" if source.episode else seen.kind,
         quote=seen.text if len(seen.text) <= _QUOTE else seen.text[: _QUOTE - 1] + "…",
         keyframe=f"/v1/moments/{source.moment_id}/keyframe" if source.keyframe else None,
     )

@@ -41,6 +41,7 @@ class Source:
     moment_id: str = ""
     keyframe: str | None = None
     similarity: float = 0.0
+    episode: bool = False  # known from an episode's quote
 
     @property
     def at(self) -> datetime:
@@ -68,7 +69,14 @@ class Passage:
 
 def source_of(hit: Hit) -> Source:
     """A search hit as a source."""
-    return Source(hit.observation, hit.wall_start, hit.moment_id, hit.keyframe, hit.similarity)
+    return Source(
+        hit.observation,
+        hit.wall_start,
+        hit.moment_id,
+        hit.keyframe,
+        hit.similarity,
+        episode=hit.outlived,
+    )
 
 
 def is_instruction(text: str) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ray import serve
 
-from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Stats
+from memory.records import DeletionReceipt, Episode, GivenUp, Hit, Query, Selection, Snapshot, Stats
 from perception.records import Audio, Image, Moment, Observation, Stream
 from reasoning.records import Answer, Question, Replace, Token
 from reasoning.speaker import Speaker, Speech
@@ -102,6 +102,19 @@ class MemoryDeployment:
         self, stream_id: str, start: float | None, end: float | None
     ) -> list[Moment]:
         return await self._memory.timeline(stream_id, start, end)
+
+    async def episodes(
+        self, stream_id: str, start: float | None, end: float | None, level: int
+    ) -> list[Episode]:
+        return await self._memory.episodes(stream_id, start, end, level)
+
+    async def dropped(
+        self, stream_id: str, start: float | None, end: float | None, text: str
+    ) -> list[GivenUp]:
+        return await self._memory.dropped(stream_id, start, end, text)
+
+    async def pin(self, moment_ids: Sequence[str], pinned: bool) -> None:
+        await self._memory.pin(moment_ids, pinned)
 
     async def moment(self, moment_id: str) -> Moment:
         return await self._memory.moment(moment_id)
