@@ -10,6 +10,7 @@ BENCHES = {
     "answers": "answers right, beside two controls",
     "live": "conversation over WebRTC, in real time",
     "recall": "evidence found by search, beside plain retrieval",
+    "memory": "planted facts after a day, bytes per hour, beside controls",
     "weights": "the weights of the ranking, with each conversation left out in turn",
 }
 
