@@ -74,7 +74,7 @@ class Plant:
 def plants(rng: random.Random, distances: Sequence[float], each: int) -> list[Plant]:
     """Facts with names of their own, `each` at every distance."""
     names = _names(rng, 2 * each * len(distances))
-    made = []
+    made: list[Plant] = []
     for distance in distances:
         for n in range(each):
             name, other = names.pop(), names.pop()
