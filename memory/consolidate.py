@@ -94,7 +94,7 @@ class Consolidation:
     def slice(self) -> bool:
         """Do one piece of what is due; False: nothing is."""
         for stream_id, starts in self._take_written().items():
-            settled = self.settled(stream_id) + EPSILON
+            settled = self.reached(stream_id)[0] + EPSILON
             late = {start for start in starts if start <= settled}
             if late:
                 self._late.setdefault(stream_id, set()).update(late)
@@ -103,9 +103,10 @@ class Consolidation:
             return True
         return any(self._due(stream) for stream in list(self._streams().values()))
 
-    def settled(self, stream_id: str) -> float:
-        """Everything of the stream up to this time belongs to an episode."""
-        return self._of(stream_id).levels[1].after
+    def reached(self, stream_id: str) -> tuple[float, bool]:
+        """Up to where the stream belongs to episodes, and whether all of it does."""
+        progress = self._of(stream_id).levels[1]
+        return progress.after, progress.ended
 
     # A level of a stream
 
