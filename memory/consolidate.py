@@ -11,7 +11,7 @@ import math
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -206,7 +206,10 @@ class Consolidation:
                 held = {m.id: m for m in (*known, *late)}
                 moments = sorted(held.values(), key=lambda m: (m.start, m.id))
                 kept = [quote for quote in old.quotes if quote.outlived]
-                return [(old, self._compressed(stream, moments, kept, old.children))]
+                new = self._compressed(stream, moments, kept, old.children)
+                # Where a moment that was given up ended is known from the episode alone.
+                longer = replace(new.episode, end=max(new.episode.end, old.end))
+                return [(old, replace(new, episode=longer))]
         held_by = set(old.children) if old is not None else set()
         free = [moment for moment in late if moment.id not in held_by]
         spans = segments([unit_of(moment) for moment in free], LEVELS[1], ended=True)

@@ -75,7 +75,7 @@ class Knowing:
 
     def _add_rows(self, stream_id: str, tables: dict[str, bytes]) -> int:
         """On the writer's thread."""
-        count = portable.add_rows(self.tables.db, stream_id, tables, self._seal)
+        count = portable.add_rows(self.tables, stream_id, tables, self._seal)
         self._longterm.reload()
         return count
 
