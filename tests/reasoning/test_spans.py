@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from memory.records import Episode, GivenUp, Quote
+from memory.records import Correction, Episode, GivenUp, Quote
 from reasoning import Agent, Answer, Question, ScriptedGenerator
 from reasoning.spans import asked
 from tests.reasoning.memories import WALL, HandMadeMemory, screen, speech, vision
@@ -80,6 +80,19 @@ async def test_a_long_span_is_told_from_its_episodes_over_all_of_it(text: str) -
     assert starts == sorted(starts)
     assert {cited.kind for cited in answer.citations[:-1]} == {"episode"}
     assert answer.citations[0].moment_id == "s:0000030000"
+
+
+async def test_what_a_speaker_put_right_is_told_right() -> None:
+    memory = long_memory()
+    said = "No, it was a candle"
+    memory.known_corrections = [
+        Correction("c", "s", "m", "o", "lantern", "candle", said, since=0.0, until=100.0)
+    ]
+    answer = await ask(memory, "What have we talked about?")
+    assert "candle 0" in answer.answer
+    assert "lantern 0" not in answer.answer
+    assert "lantern 10" in answer.answer
+    assert "lantern 0" in (answer.citations[0].heard or "")
 
 
 async def test_only_what_lies_in_the_span_is_told() -> None:
