@@ -40,7 +40,7 @@ from reasoning.records import (
 from reasoning.retrieval import Retriever
 from reasoning.timeparse import clock, parse
 from reasoning.verify import stands
-from reasoning.wording import agreeing, direct, rest_of_when
+from reasoning.wording import agreeing, direct, opening, rest_of_when
 
 MAX_QUESTION = 2000  # characters
 _MEMORY_TOKENS = 160  # of all memory lines together
@@ -120,11 +120,12 @@ class Agent:
                     text += piece
                     yield Token(piece)
             text = " ".join(text.split())
+            finished = text != opening(asked)
             if first is None:
                 first = self._clock()
                 text, method = composed.lines(plan.evidence), "quoted"
                 yield Token(text)
-            elif not self._verified(text, plan, analysis):
+            elif not (finished and self._verified(text, plan, analysis)):
                 text, method = composed.lines(plan.evidence), "quoted"
                 yield Replace(text)
         citations = await self._cite(plan, retriever)
@@ -220,17 +221,20 @@ class Agent:
         return _Decided(plan, analysis, retriever, snapshot)
 
     async def _in_time(self, plan: Plan, asked: str) -> AsyncIterator[str]:
-        """The model's answer, its wording repaired; nothing at all where its first word is late."""
-        said = ""
+        """The model's answer, its wording repaired; where its first word is late, only what the
+        answer has to begin with."""
+        said = opening(asked)
+        if said:
+            yield said
+        late: float | None = self._first_token
         stop = ""  # a full stop waits for what may still follow
         async with aclosing(self._generate(plan, asked)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
             while True:
                 try:
-                    piece = await asyncio.wait_for(
-                        anext(pieces), None if said else self._first_token
-                    )
+                    piece = await asyncio.wait_for(anext(pieces), late)
                 except (StopAsyncIteration, TimeoutError):
                     break
+                late = None
                 piece = stop + agreeing(said, piece)
                 said += piece
                 stop = "." if piece.endswith(".") else ""
@@ -252,7 +256,7 @@ class Agent:
             if lines and tokens > _MEMORY_TOKENS:
                 break
             lines.append(line)
-        prompt = Prompt(tuple(lines), asked)
+        prompt = Prompt(tuple(lines), asked, opening(asked))
         async with aclosing(self._generator.stream(prompt, plan.max_tokens)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
             async for piece in pieces:
                 yield piece

@@ -133,7 +133,8 @@ class GgufGenerator:
 
 
 class ScriptedGenerator:
-    """A fake that says what it is told: one answer a prompt, word by word; keeps the prompts."""
+    """A fake that says what it is told: one answer a prompt, word by word, without what the prompt
+    has it begin with; keeps the prompts."""
 
     def __init__(self, answers: Sequence[str] = ()) -> None:
         self._answers = list(answers)
@@ -152,7 +153,7 @@ class ScriptedGenerator:
         answer = self._answers.pop(0) if self._answers else "I don't know."
         finished = False
         try:
-            for word in answer.split()[:max_tokens]:
+            for word in answer.removeprefix(prompt.opening).split()[:max_tokens]:
                 await asyncio.sleep(0)
                 yield " " + word
             finished = True

@@ -32,15 +32,17 @@ _TURN = re.compile(r"\b([QA]):|\[(\d+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Memory lines, newest last, and the question."""
+    """Memory lines, newest last, the question, and what the answer begins with."""
 
     memories: tuple[str, ...]
     question: str
+    opening: str = ""
 
     @property
     def text(self) -> str:
         lines = "\n".join(self.memories)
-        return f"{PREFIX}{lines}\nQ: {fenced(self.question)}\nA:"
+        begun = f" {fenced(self.opening)}" if self.opening else ""
+        return f"{PREFIX}{lines}\nQ: {fenced(self.question)}\nA:{begun}"
 
 
 def fenced(text: str, limit: int = _CLIP) -> str:

@@ -21,6 +21,20 @@ _ASKED_ASIDE = re.compile(
     r"^(?P<ask>where|who|when|why|what(?: (?:time|day|colou?r))?) (?P<what>.+?) (?P<be>is|are|was|were)$",
     re.I,
 )
+_IS_ASKED_OF = re.compile(
+    r"^(?:where|when|who|which (?:room|floor|day|colou?r)|what(?: (?:room|floor|day|time|colou?r))?)"
+    r"(?P<be>'s| is| are| was| were) "
+    r"(?P<what>(?:the|my|our|his|her|their|[\w-]+'s) [\w' -]{2,60}?)"
+    r"(?P<after> (?:on|in|at))?(?: (?:right )?now| today| currently| at the moment)?\s*\?*$",
+    re.I,
+)
+# After these the verb does not follow the thing: "where was it at first", "what is our dog called".
+_NO_OPENING = re.compile(
+    r"\b(?:first|before|after|then|earlier|last|again|that|which|who|when|while|about|to)\b|"
+    r"\w\w\wed\b|(?:ing|ly)$",
+    re.I,
+)
+_OURS = {"my": "Your", "our": "Your"}
 _PLURAL_IS = re.compile(
     r"^\s*(?:the|your|my|our|his|her|their|these)(?: [\w-]+){0,2} (?P<noun>[a-z]+s)$", re.I
 )
@@ -37,6 +51,18 @@ def direct(question: str) -> str:
     if turned := _ASKED_ASIDE.match(asked):
         asked = f"{turned['ask']} {turned['be']} {turned['what']}"
     return f"{asked[:1].upper()}{asked[1:]}?"
+
+
+def opening(question: str) -> str:
+    """How the answer to a plain question has to begin: "The door code of project Elm is" of "What
+    is the door code of project Elm?". Empty where the question does not tell."""
+    match = _IS_ASKED_OF.match(question)
+    if match is None or _NO_OPENING.search(match["what"]):
+        return ""
+    whose, _, what = match["what"].partition(" ")
+    whose = _OURS.get(whose.lower(), whose[:1].upper() + whose[1:])
+    be = "is" if match["be"] == "'s" else match["be"].strip()
+    return f"{whose} {what} {be}{match['after'] or ''}"
 
 
 def agreeing(said: str, piece: str) -> str:
