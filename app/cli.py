@@ -267,6 +267,22 @@ def forget(
 
 
 @app.command()
+def pin(
+    moment_id: Annotated[str, typer.Argument(help="The moment.")],
+    undo: Annotated[bool, typer.Option("--undo", help="No longer keep it.")] = False,
+    store: Store = None,
+    url: Url = None,
+) -> None:
+    """Keep a moment whole, whatever the budget says."""
+    path = f"/v1/moments/{moment_id}/pin"
+
+    async def pinning(client: Client) -> None:
+        await (client.delete(path, {}) if undo else client.post(path, {}))
+
+    _with_client(load(store=store), url, pinning)
+
+
+@app.command()
 def export(
     stream_id: Annotated[str, typer.Argument(help="The stream.")],
     out: Annotated[Path, typer.Argument(help="A zip file to write.")],

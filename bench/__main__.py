@@ -12,6 +12,7 @@ BENCHES = {
     "kill": "SIGKILL at random moments, and what the store holds afterwards",
     "search": "search while writing, beside Lance's hybrid search",
     "recall": "evidence found by search, beside plain retrieval",
+    "memory": "planted facts after a day, bytes per hour, beside controls",
     "weights": "the weights of the ranking, with each conversation left out in turn",
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from memory.records import Correction, Fact, Hit, MemoryReader, Query, Snapshot
+from memory.records import Correction, Episode, Fact, GivenUp, Hit, MemoryReader, Query, Snapshot
 from perception.records import Moment, Observation, Stream
 
 
@@ -67,6 +67,30 @@ class AsOf:
             for m, seen in held
             if seen or m.end <= ended
         ]
+
+    async def episodes(
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        level: int = 1,
+    ) -> list[Episode]:
+        """Those that had ended, where the stream had come so far."""
+        found = await self._memory.episodes(stream_id, start, end, level)
+        reached = {stream.id: stream.seconds for stream in await self.streams()}
+        return [e for e in found if e.end <= reached.get(stream_id, -1.0)]
+
+    async def dropped(
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        text: str = "",
+    ) -> list[GivenUp]:
+        """Of what had ended by then, what is no longer kept now."""
+        found = await self._memory.dropped(stream_id, start, end, text)
+        ended = await self._ended(stream_id)
+        return found if ended is None else [span for span in found if span.end <= ended]
 
     async def facts(
         self,

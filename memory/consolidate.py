@@ -11,7 +11,7 @@ import math
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -94,7 +94,7 @@ class Consolidation:
     def slice(self) -> bool:
         """Do one piece of what is due; False: nothing is."""
         for stream_id, starts in self._take_written().items():
-            settled = self.settled(stream_id) + EPSILON
+            settled = self.reached(stream_id)[0] + EPSILON
             late = {start for start in starts if start <= settled}
             if late:
                 self._late.setdefault(stream_id, set()).update(late)
@@ -103,9 +103,10 @@ class Consolidation:
             return True
         return any(self._due(stream) for stream in list(self._streams().values()))
 
-    def settled(self, stream_id: str) -> float:
-        """Everything of the stream up to this time belongs to an episode."""
-        return self._of(stream_id).levels[1].after
+    def reached(self, stream_id: str) -> tuple[float, bool]:
+        """Up to where the stream belongs to episodes, and whether all of it does."""
+        progress = self._of(stream_id).levels[1]
+        return progress.after, progress.ended
 
     # A level of a stream
 
@@ -205,7 +206,10 @@ class Consolidation:
                 held = {m.id: m for m in (*known, *late)}
                 moments = sorted(held.values(), key=lambda m: (m.start, m.id))
                 kept = [quote for quote in old.quotes if quote.outlived]
-                return [(old, self._compressed(stream, moments, kept, old.children))]
+                new = self._compressed(stream, moments, kept, old.children)
+                # Where a moment that was given up ended is known from the episode alone.
+                longer = replace(new.episode, end=max(new.episode.end, old.end))
+                return [(old, replace(new, episode=longer))]
         held_by = set(old.children) if old is not None else set()
         free = [moment for moment in late if moment.id not in held_by]
         spans = segments([unit_of(moment) for moment in free], LEVELS[1], ended=True)

@@ -55,7 +55,7 @@ class Forgetting:
         moments = self._touched(what, held)
         kept = {} if _whole(what) else self._keeping(moments, {row["id"] for row in held})
         gone = [row for id, row in moments.items() if id not in kept]
-        if not held and not moments and what.stream_id is None and not self._resting.rests(what):
+        if not held and not moments and what.stream_id is None and not self._rests(what):
             raise MomentNotFound("none of these moments is remembered")
         before = self._bytes()
         write_whole(self._store / UNFINISHED, b"")
@@ -82,6 +82,11 @@ class Forgetting:
         is_stream = f"id = {quote(what.stream_id)}"
         if not select(self.tables.streams, is_stream, ["id"]):
             raise StreamNotFound(f"no stream {what.stream_id[:200]!r} is remembered")
+
+    def _rests(self, what: Selection) -> bool:
+        """Does anything still hold what is selected, though no moment does?"""
+        known = (self.tables.facts, self.tables.corrections)
+        return self._resting.rests(what) or any(t.count_rows(_where(what)) for t in known)
 
     def _touched(self, what: Selection, held: list[Row]) -> dict[str, Row]:
         """By id, the moments that the selection overlaps or that hold what it takes."""
@@ -116,8 +121,8 @@ class Forgetting:
         if kept:
             rows = pa.Table.from_pylist(list(kept.values()), MOMENTS)
             self.tables.moments.merge_insert("id").when_matched_update_all().execute(rows)
+        self._delete_known(what, [row["id"] for row in held])
         if held:
-            self._delete_known(what, [row["id"] for row in held])
             self.tables.observations.delete(_where(what))
 
     def _delete_resting(
@@ -143,6 +148,7 @@ class Forgetting:
             for id in sorted(touched)
             if not self.tables.moments.count_rows(f"stream_id = {quote(id)}")
             and not self.tables.observations.count_rows(f"stream_id = {quote(id)}")
+            and not self.tables.episodes.count_rows(f"stream_id = {quote(id)}")
         ]
         if empty:
             self.tables.streams.delete(any_of("id", empty))

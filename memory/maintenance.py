@@ -49,6 +49,7 @@ class Maintenance:
         self._seal = seal
         self._pruned = time.monotonic()
         self._rest_until = 0.0
+        self._thinned = False
         self.runs = 0
         self.seconds = 0.0
 
@@ -62,10 +63,18 @@ class Maintenance:
         observations = self.tables.observations
         if unindexed_rows(observations) > STALE_ROWS and observations not in overdue:
             overdue.append(observations)
+        if self._thinned:
+            tables = self.tables
+            overdue = [tables.moments, observations, tables.episodes, tables.ledger]
+            self._thinned = False
         prune = now - self._pruned > PRUNE_EVERY
         if overdue or prune:
             self.run(overdue, prune)
             self._rest_until = time.monotonic() + (time.monotonic() - now) / SHARE
+
+    def thinned(self) -> None:
+        """Rows were given up: the files that hold them are due to be written anew."""
+        self._thinned = True
 
     def run(self, overdue: list[LanceTable], prune: bool) -> None:
         """Compact and index those tables; with `prune`, drop the old versions of all."""

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from memory.errors import ArchiveRefused
-from memory.tables import quote
+from memory.tables import Tables, quote
 
 # What `Store.remember` writes from moments; the rest is taken in as rows.
 REMEMBERED = {"streams", "moments", "observations"}
@@ -32,27 +32,27 @@ def rows_of(db: lancedb.DBConnection, stream_id: str) -> dict[str, bytes]:
 
 
 def add_rows(
-    db: lancedb.DBConnection, stream_id: str, tables: dict[str, bytes], seal: Callable[[], None]
+    tables: Tables, stream_id: str, given: dict[str, bytes], seal: Callable[[], None]
 ) -> int:
     """Take in the rows of the tables that `remember` does not fill; how many. On the writer's thread.
     Raises `ArchiveRefused` before anything is written."""
+    known = {table.name: table for table in tables.all()}
     ready: list[tuple[str, pa.Table]] = []
-    for name in sorted(tables.keys() - REMEMBERED):
-        rows = pq.read_table(io.BytesIO(tables[name]))
+    for name in sorted(given.keys() - REMEMBERED):
+        rows = pq.read_table(io.BytesIO(given[name]))
         if not len(rows):
             continue
-        if name not in db.list_tables().tables:
+        if name not in known:
             raise ArchiveRefused(f"the archive has a table {name!r} that this version cannot read")
-        schema = db.open_table(name).schema
+        schema = known[name].schema
         if set(rows.schema.names) != set(schema.names) or "stream_id" not in rows.schema.names:
             raise ArchiveRefused(f"the archive's table {name!r} has other columns than this store")
         if set(rows["stream_id"].to_pylist()) != {stream_id}:
             raise ArchiveRefused(f"the archive's table {name!r} has rows of another stream")
         ready.append((name, rows.select(schema.names).cast(schema)))
     for name, rows in ready:
-        table = db.open_table(name)
         key = "id" if "id" in rows.schema.names else "stream_id"
-        table.merge_insert(key).when_not_matched_insert_all().execute(rows)
+        known[name].merge_insert(key).when_not_matched_insert_all().execute(rows)
     if ready:
         seal()
     return sum(len(rows) for _, rows in ready)

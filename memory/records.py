@@ -228,6 +228,21 @@ class Memory(Protocol):
         end: float | None = None,
         version: int | None = None,
     ) -> list[Moment]: ...
+    def episodes(
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        level: int = 1,
+    ) -> list[Episode]: ...
+    def dropped(
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        text: str = "",
+    ) -> list[GivenUp]: ...
+    def pin(self, moment_ids: Sequence[str], pinned: bool = True) -> None: ...
     def moment(self, moment_id: str) -> Moment: ...
     def keyframe(self, moment_id: str) -> bytes: ...
     def forget(self, what: Selection) -> DeletionReceipt: ...
@@ -268,4 +283,18 @@ class MemoryReader(Protocol):
         history: bool = False,
     ) -> list[Fact]: ...
     async def corrections(self, stream_id: str | None = None) -> list[Correction]: ...
+    async def episodes(
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        level: int = 1,
+    ) -> list[Episode]: ...
+    async def dropped(
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        text: str = "",
+    ) -> list[GivenUp]: ...
     async def snapshot(self, stream_id: str | None = None) -> Snapshot: ...

@@ -1,7 +1,8 @@
 """Remembering: from moments to rows and vectors (in the caller's thread), to one commit of many.
 
-Order of writing: keyframes, observations, moments, what follows from them, streams. So whoever sees a moment finds its
-observations and its picture; and sealing them together makes a cut-off commit vanish whole.
+Order of writing: keyframes, observations, moments, what follows from them, streams. So whoever sees
+a moment finds its observations and its picture; and sealing them together makes a cut-off commit
+vanish whole.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from lancedb.table import LanceTable
 from memory.derive import derive
 from memory.embedder import Embedder
 from memory.errors import InvalidRequest
+from memory.ledger import Ledger
 from memory.media import MediaStore, check_digest
 from memory.tables import (
     MOMENTS,
@@ -61,7 +63,12 @@ class Remembering:
     """`prepare` runs in any thread, `commit` and `forgotten` in the writer's only."""
 
     def __init__(
-        self, tables: Tables, media: MediaStore, embedder: Embedder, seal: Callable[[], None]
+        self,
+        tables: Tables,
+        media: MediaStore,
+        embedder: Embedder,
+        seal: Callable[[], None],
+        ledger: Ledger,
     ) -> None:
         self.tables = tables
         self.media = media
@@ -70,6 +77,7 @@ class Remembering:
         self.unsettled = False
         self._vectorizer = Vectorizer(embedder)
         self._seal = seal
+        self._ledger = ledger
         self._forgets = 0
         self._written: dict[str, set[float]] = {}
         self._unsealed = False  # a commit is under way, or failed before it was made durable
@@ -83,8 +91,9 @@ class Remembering:
     ) -> Batch:
         """Check, compare with what is there, embed what is new. Raises `InvalidRequest`."""
         _check(stream, moments)
-        self._check_keyframes(moments, keyframes)
         forgets = self._forgets
+        moments, keyframes = self._ledger.without_given_up(stream, moments, keyframes)
+        self._check_keyframes(moments, keyframes)
         known = self.streams.get(stream.id)
         beginning = self._beginnings.setdefault(stream.id, stream.wall_start)
         observations: dict[str, tuple[Observation, Row]] = {}

@@ -63,13 +63,25 @@ class Retention:
             of_stream = f"stream_id = {quote(stream.id)}"
             where = f"{of_stream} AND `end` <= {seconds!r}"
             due += [row["id"] for row in select(self._tables.moments, where, ["id"])]
+            due += self._outlived(stream.id, seconds)
             if stream.seconds <= seconds and not self._tables.moments.count_rows(of_stream):
                 empty.append(stream.id)
+        due = list(dict.fromkeys(due))
         if due:
             self._count(self._forget(Selection(moment_ids=tuple(due[:AT_ONCE]))))
         for stream_id in empty:
             self._count(self._forget(Selection(stream_id=stream_id)))
         return len(due) > AT_ONCE
+
+    def _outlived(self, stream_id: str, seconds: float) -> list[str]:
+        """Moments that were given up, of which something is kept that ended by then."""
+        where = f"stream_id = {quote(stream_id)} AND start <= {seconds!r}"
+        quoting = f"{where} AND level = 1 AND outlived > 0"
+        episodes = select(self._tables.episodes, quoting, ["quotes"])
+        rows = [q for episode in episodes for q in episode["quotes"] if q["outlived"]]
+        for table in (self._tables.facts, self._tables.corrections):
+            rows += select(table, where, ["moment_id", "end"])
+        return [row["moment_id"] for row in rows if row["end"] <= seconds]
 
     def stats(self) -> dict[str, Any]:
         """What went by age since the store was opened."""

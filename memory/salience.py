@@ -23,7 +23,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 KINDS = {"speech": 2.0, "screen_text": 1.0, "sound": 0.5, "vision": 0.5}
-USED_WITHIN = 10.0
+USED, USED_WITHIN = 0.5, 10.0
 COMPARED = 256  # of its kind before it; more would cost without telling more
 
 _NUMBER = re.compile(r"\d[\d.,:]*")

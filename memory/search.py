@@ -65,7 +65,7 @@ class Searcher:
         self, tables: Tables, embedder: Embedder, knowledge: Knowledge | None = None
     ) -> None:
         self._tables = tables
-        self._knowledge = knowledge or Knowledge(tables)
+        self.knowledge = knowledge or Knowledge(tables)
         self._embedder = embedder
         self._index = Index(embedder.dimension)
         self._guard = threading.Lock()  # of the index
@@ -103,14 +103,16 @@ class Searcher:
             self._version = version
 
     def reached(self, version: int) -> dict[str, float]:
-        """How far each stream had come (seconds) that was there at that version of memory."""
+        """How far each stream had come (seconds) at that version of memory; -inf: it was not there
+        yet. A stream of which no observation is kept is not named."""
         self.sync()
         with self._guard:
+            stream, names = self._index.column("stream"), self._index.streams.names
             rows = self._rows(Query("", version=version))
-            streams = self._index.column("stream")[rows]
-            seconds = np.zeros(len(self._index.streams.names))
-            np.maximum.at(seconds, streams, self._index.column("end")[rows])
-            return {self._index.streams.names[at]: float(seconds[at]) for at in np.unique(streams)}
+            seconds = np.full(len(names), -np.inf)
+            np.maximum.at(seconds, stream[rows], self._index.column("end")[rows])
+            kept = np.unique(stream[self._index.column("live")])
+            return {names[at]: float(seconds[at]) for at in kept}
 
     def features(self, query: Query) -> tuple[list[str], Floats]:
         """Ids and float32 [n, features] of every row that passes the filters, for training."""
@@ -125,6 +127,10 @@ class Searcher:
             every = np.arange(len(view.rows))
             ids = [self._index.ids[at] for at in view.rows]
             return ids, features(view, analysis, lexis, similarity, every)
+
+    def vector(self, text: str) -> Floats:
+        """float32 [dimension], unit length; those of the last queries are kept."""
+        return self._embed(text)
 
     def _analyse(self, query: Query, corrections: Sequence[Correction]) -> Analysis:
         """Only names of those who speak in the rows searched count as names."""
@@ -141,53 +147,17 @@ class Searcher:
         return analyse(query.text, names)
 
     def _rows(self, query: Query) -> Rows:
-        column, index = self._index.column, self._index
-        keep = column("live").copy()
-        if query.stream_id is not None:
-            keep &= column("stream") == index.streams.get(query.stream_id)
-        if query.stream_ids:
-            keep &= np.isin(column("stream"), [index.streams.get(one) for one in query.stream_ids])
-        if query.kinds:
-            keep &= np.isin(column("kind"), [index.kinds.get(kind) for kind in query.kinds])
-        if query.roles:
-            keep &= np.isin(column("role"), [index.roles.get(role) for role in query.roles])
-        if query.start is not None:
-            keep &= column("end") >= query.start
-        if query.end is not None:
-            keep &= column("start") <= query.end
-        if query.before is not None:
-            keep &= column("end") <= query.before
-        if query.version is not None and query.version < self._version:
-            keep &= column("version") <= query.version
-        if query.before_wall is not None:
-            ended = column("wall") + (column("end") - column("start"))
-            keep &= ended <= query.before_wall.timestamp()
-        return np.flatnonzero(keep)
+        return rows_passing(self._index, query)
 
     def _ranked(self, query: Query, limit: int) -> list[Found]:
-        corrections = self._knowledge.corrections(query.stream_id)
+        corrections = self.knowledge.corrections(query.stream_id)
         with self._guard:
             analysis = self._analyse(query, corrections)
         vector = self._embed(analysis.meaning)
         with self._guard:
-            aliases = self._aliases(corrections)
+            aliases = aliases_of(self._index, corrections)
             ranked = rank(View(self._index, self._rows(query), aliases), analysis, vector, limit)
             return self._found(ranked)
-
-    def _aliases(self, corrections: Sequence[Correction]) -> list[Alias]:
-        """What else is looked up for a word that was heard as another."""
-        return [
-            Alias(
-                right=right,
-                wrong=tuple(stems(correction.wrong)),
-                stream=self._index.streams.get(correction.stream_id),
-                since=correction.since,
-                until=correction.until,
-                row=self._index.position.get(correction.target, -1) if correction.target else None,
-            )
-            for correction in corrections
-            for right in stems(correction.right)
-        ]
 
     def _most_recent(self, query: Query, limit: int) -> list[Found]:
         with self._guard:
@@ -225,7 +195,7 @@ class Searcher:
 
     def _hits(self, found: list[Found]) -> list[Hit]:
         rows = self._looked_up(found)
-        corrections = self._knowledge.corrections()
+        corrections = self.knowledge.corrections()
         keyframes = self._keyframes({row["moment_id"] for row in rows.values()})
         return [
             Hit(
@@ -303,3 +273,45 @@ class Searcher:
             self._index = Index(self._embedder.dimension)
             self._next_row_id = 0
         self._take_in_new_rows()
+
+
+def rows_passing(index: Index, query: Query) -> Rows:
+    """Positions of the rows that the query's filters leave."""
+    column = index.column
+    keep = column("live").copy()
+    if query.stream_id is not None:
+        keep &= column("stream") == index.streams.get(query.stream_id)
+    if query.stream_ids:
+        keep &= np.isin(column("stream"), [index.streams.get(one) for one in query.stream_ids])
+    if query.kinds:
+        keep &= np.isin(column("kind"), [index.kinds.get(kind) for kind in query.kinds])
+    if query.roles:
+        keep &= np.isin(column("role"), [index.roles.get(role) for role in query.roles])
+    if query.start is not None:
+        keep &= column("end") >= query.start
+    if query.end is not None:
+        keep &= column("start") <= query.end
+    if query.before is not None:
+        keep &= column("end") <= query.before
+    if query.version is not None:
+        keep &= column("version") <= query.version
+    if query.before_wall is not None:
+        ended = column("wall") + (column("end") - column("start"))
+        keep &= ended <= query.before_wall.timestamp()
+    return np.flatnonzero(keep)
+
+
+def aliases_of(index: Index, corrections: Sequence[Correction]) -> list[Alias]:
+    """What else is looked up for a word that was heard as another."""
+    return [
+        Alias(
+            right=right,
+            wrong=tuple(stems(correction.wrong)),
+            stream=index.streams.get(correction.stream_id),
+            since=correction.since,
+            until=correction.until,
+            row=index.position.get(correction.target, -1) if correction.target else None,
+        )
+        for correction in corrections
+        for right in stems(correction.right)
+    ]

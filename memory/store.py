@@ -11,20 +11,17 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from memory import portable
 from memory.durable import DurableTables
 from memory.embedder import Embedder
-from memory.entities import mentioning
 from memory.errors import (
-    InvalidRequest,
     KeyframeNotFound,
     MomentNotFound,
     StoreClosed,
@@ -32,25 +29,17 @@ from memory.errors import (
     StreamNotFound,
     WriteFailed,
 )
-from memory.failures import damaged, failures_named
+from memory.failures import failures_named
 from memory.forget import Forgetting
+from memory.knowing import Knowing
 from memory.knowledge import Knowledge
+from memory.ledger import Ledger
 from memory.lock import StoreLock
-from memory.longterm import LongTerm
+from memory.longterm import Budget, LongTerm
 from memory.maintenance import Maintenance, fragments, unindexed_rows
 from memory.media import MediaStore
 from memory.migrations import applied
-from memory.records import (
-    Correction,
-    DeletionReceipt,
-    Episode,
-    Fact,
-    Hit,
-    Query,
-    Selection,
-    Snapshot,
-    Stats,
-)
+from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Stats
 from memory.remember import Remembering
 from memory.retention import Retention
 from memory.search import Searcher
@@ -63,18 +52,19 @@ from memory.tables import (
     quote,
     select,
 )
+from memory.tier import Tier, check_bounds, settled
 from memory.writer import GroupWriter
 from perception.records import Moment, Observation, Stream
 
 Row = dict[str, Any]
-T = TypeVar("T")
 # Above this many moments one scan of the stream beats looking up each.
 LOOKED_UP = 400
-RETRIES = 4
 
 
-class Store:
+class Store(Tier, Knowing):
     """Implements `memory.records.Memory`. Blocking; safe to use from many threads of one process.
+    `budget_mb_per_hour` bounds each hour of a stream, `budget_mb` all of them (10^6 bytes; None:
+    without bound): what is least missed is given up, and the ledger says what.
 
     What is older than `retention` is forgotten by itself (None: nothing is). Raises on opening:
     `StoreLocked`, `StoreNewer`, `StoreDamaged`, `StoreMissing` (with `create=False`), `StoreFull`,
@@ -88,9 +78,12 @@ class Store:
         *,
         create: bool = True,
         retention: timedelta | None = None,
+        budget_mb_per_hour: float | None = 10.0,
+        budget_mb: float | None = None,
     ) -> None:
         self.path = Path(path)
         self._kept_for = retention
+        self._budget = Budget(budget_mb_per_hour, budget_mb)
         if not (self.path / "tables").is_dir() and not create:
             raise StoreMissing(f"there is no store at {self.path}")
         with failures_named(self.path):
@@ -111,11 +104,22 @@ class Store:
         self.maintenance = Maintenance(self.tables, self._seal)
         self.maintenance.create_indexes()
         self._durable = durable
-        self._remembering = Remembering(self.tables, self.media, embedder, self._seal)
+        self._ledger = Ledger(self.tables)
+        self._remembering = Remembering(self.tables, self.media, embedder, self._seal, self._ledger)
         self._seal()
         self._knowledge = Knowledge(self.tables)
         self._search = Searcher(self.tables, embedder, self._knowledge)
-        self._longterm = LongTerm(self.tables, embedder, self._remembering, self._seal)
+        self._longterm = LongTerm(
+            self.tables,
+            self.media,
+            embedder,
+            self._remembering,
+            self._ledger,
+            self.maintenance,
+            self._search,
+            self._seal,
+            self._budget,
+        )
         self._forgetting = Forgetting(
             self.tables,
             self.media,
@@ -182,58 +186,37 @@ class Store:
             receipt: DeletionReceipt = self._writer.call(lambda: self._forget(what))
             return receipt
 
-    def consolidate(self) -> None:
-        """Do at once what the writer's thread does bit by bit when idle: close every episode that
-        can be closed."""
-        self._check_open()
-        with failures_named(self.path):
-            self._writer.call(self._longterm.run)
-
-    def add_rows(self, stream_id: str, tables: dict[str, bytes]) -> int:
-        """Take in rows of an archive (Parquet by table) that are not made from moments; those that
-        are there stay. How many were given. Raises `ArchiveRefused`."""
-        self._check_open()
-        with failures_named(self.path):
-            add = partial(portable.add_rows, self.tables.db, stream_id, tables, self._seal)
-            count: int = self._writer.call(add)
-            return count
-
     def _forget(self, what: Selection) -> DeletionReceipt:
         """On the writer's thread: what names an entity is chosen and goes in one step."""
-        if what.entity is None:
-            return self._forgetting.forget(what)
-        if what.moment_ids or what.start is not None or what.end is not None:
-            raise InvalidRequest("an entity is forgotten in one stream, or everywhere")
-        named = mentioning(self.tables, self._knowledge, what.entity, what.stream_id)
-        if not named:
-            raise MomentNotFound(f"no moment names {what.entity[:200]!r}")
-        return self._forgetting.forget(Selection(moment_ids=tuple(named)))
+        return self._forgetting.forget(self._named(what))
 
     # Reading
-
-    def rows(self, stream_id: str) -> dict[str, bytes]:
-        """All that the tables hold of a stream, as Parquet. Raises `StreamNotFound`."""
-        self._stream(stream_id)
-        return _settled(lambda: portable.rows_of(self.tables.db, stream_id))
 
     def search(self, query: Query) -> list[Hit]:
         """The best observations for the query, best first. Raises `InvalidRequest`."""
         self._check_open()
-        hits = _settled(lambda: self._search.search(query))
+        hits = settled(lambda: self._search.search(query))
+        outlived = settled(lambda: self._longterm.search(query))
+        if outlived:
+            hits = sorted((*hits, *outlived), key=lambda hit: -hit.score)[: query.limit]
         if not self._remembering.unsettled:
             return hits
         ids = sorted({hit.moment_id for hit in hits})
         present = self._select("moments", any_of("id", ids), ["id"]) if ids else []
         whole = {row["id"] for row in present}
-        return [hit for hit in hits if hit.moment_id in whole]
+        return [hit for hit in hits if hit.outlived or hit.moment_id in whole]
 
     def streams(self, version: int | None = None) -> list[Stream]:
         """Oldest first; with `version`, those that were there then, as far as they had come."""
         self._check_open()
         streams = list(dict(self._remembering.streams).values())
         if version is not None and version < self._version():
-            reached = _settled(partial(self._search.reached, version))
-            streams = [replace(s, seconds=reached[s.id]) for s in streams if s.id in reached]
+            reached = settled(partial(self._search.reached, version))
+            streams = [
+                replace(stream, seconds=reached.get(stream.id, stream.seconds))
+                for stream in streams
+                if reached.get(stream.id, stream.seconds) >= 0
+            ]
         return sorted(streams, key=lambda stream: (stream.wall_start, stream.id))
 
     def timeline(
@@ -253,25 +236,15 @@ class Store:
         moments = [moment_of(row, held.get(row["id"], ())) for row in rows]
         return [m for m in moments if then is None or m.observations]
 
-    def episodes(
-        self,
-        stream_id: str,
-        start: float | None = None,
-        end: float | None = None,
-        level: int = 1,
-    ) -> list[Episode]:
-        """The stream's closed episodes of a level that overlap [start, end], in order. The last
-        minutes of a stream belong to none yet. Raises `StreamNotFound`."""
-        self._check_open()
-        self._stream(stream_id)
-        _check_bounds(start, end)
-        return _settled(lambda: self._longterm.episodes(stream_id, start, end, level))
-
     def moment(self, moment_id: str) -> Moment:
-        """Raises `MomentNotFound`."""
-        row = self._moment_row(moment_id)
-        held = self._observations_of(row["stream_id"], [moment_id])
-        return moment_of(row, held.get(moment_id, ()))
+        """Of what the budget took of it, its episode's quotes. Raises `MomentNotFound`."""
+        rows = self._select("moments", f"id = {quote(moment_id)}")
+        held = self._observations_of(rows[0]["stream_id"], [moment_id]) if rows else {}
+        known = moment_of(rows[0], held.get(moment_id, ())) if rows else None
+        found = settled(lambda: self._longterm.with_quotes(moment_id, known))
+        if found is None:
+            raise MomentNotFound(f"no moment {moment_id[:200]!r} is remembered")
+        return found
 
     def keyframe(self, moment_id: str) -> bytes:
         """The encoded picture. Raises `MomentNotFound`, `KeyframeNotFound`, `KeyframeTorn`."""
@@ -283,8 +256,8 @@ class Store:
     def neighbours(
         self, observations: Sequence[Observation], seconds: float, version: int | None = None
     ) -> list[list[Observation]]:
-        """For each, what its stream holds (or held at `version`) from `seconds` before it to `seconds` after it, in order
-        of time, itself not included."""
+        """For each, what its stream holds (or held at `version`) from `seconds` before it to
+        `seconds` after it, in order of time, itself not included."""
         if not observations:
             return []
         spans = [
@@ -295,33 +268,6 @@ class Store:
         rows = sorted(self._select("observations", where, OBSERVATION_COLUMNS), key=_in_time)
         found = [observation_of(row) for row in rows]
         return [[other for other in found if _near(one, other, seconds)] for one in observations]
-
-    def facts(
-        self,
-        subject: str | None = None,
-        stream_id: str | None = None,
-        at: float | None = None,
-        history: bool = False,
-    ) -> list[Fact]:
-        """What was stated of the subject (of everything), as it is now or was at stream time `at`,
-        in order of time; with `history`, also what was contradicted since. Raises `InvalidRequest`
-        for an `at` of no stream, and `StreamNotFound`."""
-        self._check_open()
-        stream = None if stream_id is None else self._stream(stream_id)
-        if at is not None and stream is None:
-            raise InvalidRequest("`at` counts from its stream's start: say which stream_id")
-        until = None if at is None or stream is None else stream.wall_start + timedelta(seconds=at)
-        return _settled(lambda: self._knowledge.facts(subject, stream_id, until, history))
-
-    def mentions(self, entity: str, stream_id: str | None = None) -> list[str]:
-        """Ids of the moments in which a person, place or thing is named or speaks."""
-        self._check_open()
-        return _settled(lambda: mentioning(self.tables, self._knowledge, entity, stream_id))
-
-    def corrections(self, stream_id: str | None = None) -> list[Correction]:
-        """What speakers took back, in the order in which they did."""
-        self._check_open()
-        return list(_settled(lambda: self._knowledge.corrections(stream_id)))
 
     def snapshot(self, stream_id: str | None = None) -> Snapshot:
         """The present version. Raises `StreamNotFound`."""
@@ -374,7 +320,7 @@ class Store:
 
     def _select(self, table: str, where: str | None, columns: list[str] | None = None) -> list[Row]:
         self._check_open()
-        return _settled(lambda: select(getattr(self.tables, table), where, columns))
+        return settled(lambda: select(getattr(self.tables, table), where, columns))
 
     def _stream(self, stream_id: str) -> Stream:
         self._check_open()
@@ -404,20 +350,8 @@ class Store:
         return held
 
 
-def _settled(read: Callable[[], T]) -> T:
-    """Forgetting takes the files of every older version away, also from under a read that has just
-    begun; the same read of the newest version then answers."""
-    for _ in range(RETRIES):
-        try:
-            return read()
-        except (OSError, RuntimeError) as failure:
-            if "not found" not in str(failure).lower():
-                raise damaged("a part of the store", failure) from failure
-    return read()
-
-
 def _overlapping(stream_id: str, start: float | None, end: float | None) -> str:
-    _check_bounds(start, end)
+    check_bounds(start, end)
     clauses = [f"stream_id = {quote(stream_id)}"]
     if start is not None:
         clauses.append(f"`end` >= {float(start)!r}")
@@ -429,12 +363,6 @@ def _overlapping(stream_id: str, start: float | None, end: float | None) -> str:
 def _near(one: Observation, other: Observation, seconds: float) -> bool:
     apart = max(one.start - other.end, other.start - one.end)
     return one.stream_id == other.stream_id and one.id != other.id and apart <= seconds
-
-
-def _check_bounds(start: float | None, end: float | None) -> None:
-    for bound in (start, end):
-        if bound is not None and not abs(bound) < float("inf"):
-            raise InvalidRequest(f"a time must be a finite number of seconds, not {bound}")
 
 
 def _by_version(where: str, version: int | None) -> str:

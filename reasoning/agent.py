@@ -297,7 +297,7 @@ def _citation(source: Source) -> Citation:
         stream_id=seen.stream_id,
         start=seen.start,
         end=seen.end,
-        kind=seen.kind,
+        kind="episode" if source.episode else seen.kind,
         quote=_shortened(source.text),
         heard=None if source.corrected is None else _shortened(seen.text),
         keyframe=keyframe_url(source.moment_id) if source.keyframe else None,

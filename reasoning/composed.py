@@ -46,12 +46,14 @@ def elapsed(passage: Passage, now: datetime) -> str:
     )
 
 
-def count(found: Sequence[Passage]) -> str:
-    """How often, and when."""
+def count(found: Sequence[Passage], at_least: bool = False) -> str:
+    """How often, and when. `at_least`: some of what was there is no longer kept."""
     times = [clock(p.main.start) for p in found]
     if len(times) == 1:
-        return f"Once, at {times[0]}."
+        return f"{'At least once' if at_least else 'Once'}, at {times[0]}."
     number = "Twice" if len(times) == 2 else f"{len(times)} times"
+    if at_least:
+        number = f"At least {number.lower()}"
     listed = times if len(times) <= 6 else [*times[:5], f"… and last at {times[-1]}"]
     return f"{number}: at {_listed(listed, 'and')}."
 

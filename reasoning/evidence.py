@@ -42,6 +42,7 @@ class Source:
     keyframe: str | None = None
     similarity: float = 0.0
     corrected: str | None = None  # its text as a speaker put it right later
+    episode: bool = False  # known from an episode's quote
 
     @property
     def text(self) -> str:
@@ -80,6 +81,7 @@ def source_of(hit: Hit) -> Source:
         hit.keyframe,
         hit.similarity,
         hit.corrected,
+        episode=hit.outlived,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from perception.records import Kind
-from reasoning import composed, seeing, supposed
+from reasoning import composed, seeing, spans, supposed
 from reasoning.analysis import Analysis
 from reasoning.evidence import Passage, Source, is_instruction, newest
 from reasoning.matching import Matcher
@@ -41,7 +41,21 @@ async def decide(
     near: Nearness,
     agent_name: str = "Lookback",
 ) -> Plan:
-    """Finds the evidence and says what to do with it."""
+    """Finds the evidence and says what to do with it; where there is none, whether there was."""
+    plan = await _decide(analysis, when, scope, retriever, near, agent_name)
+    if plan.abstained and not when.present and await retriever.gave_up(analysis, when, scope):
+        return abstain("no longer kept")
+    return plan
+
+
+async def _decide(
+    analysis: Analysis,
+    when: TimeReference,
+    scope: Scope,
+    retriever: Retriever,
+    near: Nearness,
+    agent_name: str,
+) -> Plan:
     aside = _of_now(when.rest, scope, agent_name)
     if aside is not None:
         return aside
@@ -50,6 +64,11 @@ async def decide(
         return await seeing.of_present(when, scope, retriever, matcher)
     if seeing.ASKS_WHAT_WAS_SEEN.match(when.rest):
         return await seeing.of_views(when, scope, retriever)
+    span = spans.asked(when.rest)
+    if span is not None:
+        told = await spans.of_long(span, when, scope, retriever)
+        whole = replace(analysis, asked=span, terms=(), speaker=None)
+        return told or await _of_span(whole, when, scope, retriever)
     if analysis.asked == "sight":
         return await seeing.of_sight(analysis, when, scope, retriever, matcher)
     if analysis.supposed_place:
@@ -125,7 +144,8 @@ async def _of_time(
     best = sorted((p for p in best if matcher.exact(p) == verbs), key=lambda p: p.at)
     if analysis.asked == "count":
         apart = _apart(found)
-        return Plan(tuple(apart[:6]), composed.count(apart))
+        more = await retriever.gave_up(analysis, when, scope)
+        return Plan(tuple(apart[:6]), composed.count(apart, at_least=more))
     if analysis.asked == "elapsed":
         return Plan((best[-1],), composed.elapsed(best[-1], scope.wall_now))
     chosen = best[-1] if when.recent else best[0]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from memory.records import Correction, Fact, MemoryReader, Query, put_right
+from memory.records import Correction, Episode, Fact, MemoryReader, Query, Quote, put_right
 from perception.records import Kind, Moment, Observation, Stream
 from reasoning.analysis import Analysis, Term
 from reasoning.composed import labels
@@ -18,10 +18,12 @@ from reasoning.values import has_form
 from reasoning.words import HYPONYMS, words
 
 _LIMIT = 24
+_COUNTED = 200  # hits that are read to count how often
 _SIGHTINGS = 60
 _NEIGHBOURED = 8  # how many hits are read together with what stands around them
 _AROUND = 10.0  # seconds
 _STATED = 7  # facts about one thing that are looked up beside what search found
+_OVER = 300.0  # seconds by which an episode may reach over the time asked about
 _EVIDENCE: tuple[Kind, ...] = ("speech", "screen_text", "sound")
 
 
@@ -42,6 +44,7 @@ class Retriever:
 
     def __init__(self, memory: MemoryReader) -> None:
         self._memory = memory
+        self._streams: list[Stream] = []
         self._wall: dict[str, datetime] = {}
         self._corrections: list[Correction] = []
 
@@ -54,6 +57,7 @@ class Retriever:
     ) -> Scope:
         """`wall`: the time asked of, where it is one on the wall clock."""
         streams = await self._memory.streams()
+        self._streams = streams
         self._wall = {s.id: s.wall_start for s in streams}
         self._corrections = await self._memory.corrections(stream_id)
         own = [s for s in streams if s.id == stream_id]
@@ -115,9 +119,15 @@ class Retriever:
         return None
 
     def _seen(
-        self, seen: Observation, wall_start: datetime, moment: Moment | None = None
+        self,
+        seen: Observation,
+        wall_start: datetime,
+        moment: Moment | None = None,
+        id: str | None = None,
     ) -> Source:
-        right = put_right(self._corrections, seen.id, seen.stream_id, seen.start, seen.text)
+        """`id`: the observation's, where a text that was cut would give it another."""
+        key = seen.id if id is None else id
+        right = put_right(self._corrections, key, seen.stream_id, seen.start, seen.text)
         if moment is None:
             return Source(seen, wall_start, corrected=right)
         return Source(seen, wall_start, moment.id, moment.keyframe, corrected=right)
@@ -145,7 +155,8 @@ class Retriever:
     async def _find(
         self, text: str, when: TimeReference, scope: Scope, matcher: Matcher
     ) -> list[Passage]:
-        sources = await self._search(text, when, scope, _EVIDENCE, _LIMIT)
+        limit = _COUNTED if matcher.analysis.asked == "count" else _LIMIT
+        sources = await self._search(text, when, scope, _EVIDENCE, limit)
         found = [p for s in sources for p in passages(s, ())]
         accepted = matcher.accepted(found)
         alone = [
@@ -219,13 +230,59 @@ class Retriever:
             and _within(s, when)
         ]
 
+    def extent(self, when: TimeReference, scope: Scope) -> tuple[float, float]:
+        """From when to when the question reaches, in seconds of the stream asked about."""
+        if scope.stream is None:
+            return 0.0, 0.0
+        return _in_stream(when, scope.stream, scope.now)
+
+    async def episodes(self, when: TimeReference, scope: Scope, level: int) -> list[Episode]:
+        """The episodes in the time asked about, in order; of every stream where the time is one on
+        the wall and no stream is asked about."""
+        found: list[Episode] = []
+        for stream, low, high in self._asked(when, scope):
+            given = await self._memory.episodes(stream.id, low, high, level)
+            found += [e for e in given if e.end <= high + _OVER and e.start >= low - _OVER]
+        return sorted(found, key=lambda e: (e.wall_start + timedelta(seconds=e.start), e.id))
+
+    def quoted(self, quote: Quote, episode: Episode) -> Source:
+        """What an episode quotes, put right."""
+        source = self._seen(quote.observation, episode.wall_start, id=quote.id)
+        return replace(source, moment_id=quote.moment_id, episode=True)
+
+    async def gave_up(self, analysis: Analysis, when: TimeReference, scope: Scope) -> bool:
+        """Was there something then, or about that, which is no longer kept?"""
+        text = " ".join(term.word for term in analysis.required)
+        if not when.bounded and not text:
+            return False
+        for stream, low, high in self._asked(when, scope, everywhere=not when.bounded):
+            if await self._memory.dropped(stream.id, low, high, text):
+                return True
+        return False
+
+    def _asked(
+        self, when: TimeReference, scope: Scope, everywhere: bool = False
+    ) -> list[tuple[Stream, float, float]]:
+        """The streams that a question is about, each from when to when."""
+        on_wall = when.wall_start is not None or when.wall_end is not None
+        streams = [scope.stream] if scope.stream is not None else []
+        if scope.stream_id is None and (on_wall or everywhere):
+            streams = self._streams
+        found = []
+        for stream in streams:
+            now = scope.now if stream is scope.stream else stream.seconds
+            low, high = _in_stream(when, stream, now)
+            if low < high:
+                found.append((stream, low, high))
+        return found
+
     async def located(self, source: Source) -> Source:
-        """The source with its moment, where it came in as a neighbour."""
-        if source.moment_id:
+        """The source with its moment, where it came in as a neighbour or from an episode."""
+        if source.moment_id and not source.episode:
             return source
         seen = source.observation
         for moment in await self._memory.timeline(seen.stream_id, seen.start, seen.end):
-            if any(o.id == seen.id for o in moment.observations):
+            if source.moment_id == moment.id or any(o.id == seen.id for o in moment.observations):
                 return replace(source, moment_id=moment.id, keyframe=moment.keyframe)
         return source
 
@@ -262,6 +319,16 @@ def _strength(matcher: Matcher, term: Term, seen: Observation) -> float:
     """How surely the picture shows it: by its most probable fitting tag, else by its text."""
     by_tag = [matcher.sees(term, t.label) * (0.5 + t.probability / 2) for t in seen.tags]
     return max([*by_tag, 0.5 * matcher.sees(term, seen.text)])
+
+
+def _in_stream(when: TimeReference, stream: Stream, now: float) -> tuple[float, float]:
+    """The time asked about as seconds of the stream, as far as it has come."""
+    low, high = when.start or 0.0, now if when.end is None else min(when.end, now)
+    if when.wall_start is not None:
+        low = max(low, (when.wall_start - stream.wall_start).total_seconds())
+    if when.wall_end is not None:
+        high = min(high, (when.wall_end - stream.wall_start).total_seconds())
+    return low, high
 
 
 def _within(source: Source, when: TimeReference) -> bool:

@@ -292,7 +292,7 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "stream_id": seen.stream_id,
         "start": seen.start,
         "end": seen.end,
-        "kind": seen.kind,
+        "kind": "episode" if hit.outlived else seen.kind,
         "text": seen.text,
         "corrected": hit.corrected,
         "speaker": seen.speaker,

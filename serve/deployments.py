@@ -17,7 +17,18 @@ from prometheus_client.metrics_core import Metric
 from ray import serve
 
 from memory.errors import StoreLocked
-from memory.records import Correction, DeletionReceipt, Fact, Hit, Query, Selection, Snapshot, Stats
+from memory.records import (
+    Correction,
+    DeletionReceipt,
+    Episode,
+    Fact,
+    GivenUp,
+    Hit,
+    Query,
+    Selection,
+    Snapshot,
+    Stats,
+)
 from perception.recognizer import Effort, Transcript
 from perception.records import Audio, Image, Moment, Observation, Stream
 from reasoning.records import Answer, Question, Replace, Token
@@ -129,6 +140,19 @@ class MemoryDeployment:
         self, stream_id: str, start: float | None, end: float | None, version: int | None
     ) -> list[Moment]:
         return await self._memory.timeline(stream_id, start, end, version)
+
+    async def episodes(
+        self, stream_id: str, start: float | None, end: float | None, level: int
+    ) -> list[Episode]:
+        return await self._memory.episodes(stream_id, start, end, level)
+
+    async def dropped(
+        self, stream_id: str, start: float | None, end: float | None, text: str
+    ) -> list[GivenUp]:
+        return await self._memory.dropped(stream_id, start, end, text)
+
+    async def pin(self, moment_ids: Sequence[str], pinned: bool) -> None:
+        await self._memory.pin(moment_ids, pinned)
 
     async def moment(self, moment_id: str) -> Moment:
         return await self._memory.moment(moment_id)

@@ -43,6 +43,8 @@ def open_store(settings: Settings, create: bool = True) -> Store:
         embedder,
         create=create,
         retention=None if days is None else timedelta(days=days),
+        budget_mb_per_hour=settings.budget_mb_per_hour,
+        budget_mb=settings.budget_mb,
     )
 
 

@@ -66,11 +66,12 @@ def router(hub: Hub) -> APIRouter:
         moments = await asyncio.to_thread(lambda: list(archive.moments()))
         rest = iter(moments)
         version = await memory.remember(stream, [], {})
+        # Before the moments: what is pinned stays, and what episodes hold is not compressed anew.
+        rows = await memory.add_rows(stream.id, archive.tables())
         while chunk := list(islice(rest, TOGETHER)):
             shown = {m.keyframe for m in chunk if m.keyframe}
             pictures = {digest: archive.keyframe(digest) for digest in shown}
             version = await memory.remember(stream, chunk, pictures)
-        rows = await memory.add_rows(stream.id, archive.tables())
         return {
             "stream_id": stream.id,
             "moments": len(moments),

@@ -60,6 +60,16 @@ def router(hub: Hub) -> APIRouter:
         found = await memory.facts(subject, stream_id, when, history)
         return {"facts": [api.fact_json(fact) for fact in found]}
 
+    @routes.post("/moments/{moment_id}/pin", summary="Keep it whole, whatever the budget")
+    async def pin(moment_id: str) -> dict[str, Any]:
+        await memory.pin([moment_id])
+        return {"moment_id": moment_id, "pinned": True}
+
+    @routes.delete("/moments/{moment_id}/pin", summary="No longer keep it whatever the budget")
+    async def unpin(moment_id: str) -> dict[str, Any]:
+        await memory.pin([moment_id], pinned=False)
+        return {"moment_id": moment_id, "pinned": False}
+
     @routes.delete("/memory", summary="Forget, completely")
     async def forget(chosen: api.Forgotten) -> dict[str, Any]:
         """Rows, vectors, keyframes and old versions go; the receipt counts them."""

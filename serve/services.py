@@ -16,7 +16,9 @@ from prometheus_client.metrics_core import Metric
 from memory.records import (
     Correction,
     DeletionReceipt,
+    Episode,
     Fact,
+    GivenUp,
     Hit,
     Memory,
     MemoryReader,
@@ -43,6 +45,7 @@ class MemoryService(MemoryReader, Protocol):
     ) -> int: ...
     async def moment(self, moment_id: str) -> Moment: ...
     async def keyframe(self, moment_id: str) -> bytes: ...
+    async def pin(self, moment_ids: Sequence[str], pinned: bool = True) -> None: ...
     async def forget(self, what: Selection) -> DeletionReceipt: ...
     async def rows(self, stream_id: str) -> dict[str, bytes]: ...
     async def add_rows(self, stream_id: str, tables: dict[str, bytes]) -> int: ...
@@ -128,6 +131,27 @@ class InProcessMemory:
         version: int | None = None,
     ) -> list[Moment]:
         return list(await self._call("timeline", stream_id, start, end, version))
+
+    async def episodes(
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        level: int = 1,
+    ) -> list[Episode]:
+        return list(await self._call("episodes", stream_id, start, end, level))
+
+    async def dropped(
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        text: str = "",
+    ) -> list[GivenUp]:
+        return list(await self._call("dropped", stream_id, start, end, text))
+
+    async def pin(self, moment_ids: Sequence[str], pinned: bool = True) -> None:
+        await self._call("pin", list(moment_ids), pinned)
 
     async def moment(self, moment_id: str) -> Moment:
         found: Moment = await self._call("moment", moment_id)

@@ -55,6 +55,12 @@ class Settings(BaseSettings):
     retention_days: float | None = Field(
         None, gt=0, description="Moments older than this many days are forgotten. None: kept."
     )
+    budget_mb_per_hour: float = Field(
+        10, gt=0, description="What an hour of a stream may take on disk, in MB."
+    )
+    budget_mb: float | None = Field(
+        None, gt=0, description="What all of memory may take on disk, in MB. Default: no bound."
+    )
     max_json_mb: float = Field(32, gt=0, description="Largest JSON body, in MB.")
     max_upload_gb: float = Field(16, gt=0, description="Largest recording uploaded, in GB.")
     replays: int = Field(2, ge=1, description="Recordings replayed at once; more wait.")

@@ -37,7 +37,7 @@ def talk(
     while at < begin + seconds:
         text = f"The {' '.join(rng.sample(words, 5))} now"
         seen = ", ".join(words[:2])
-        tags = tuple(Tag(word, 0.4) for word in words[:2])
+        tags = tuple(Tag(word, 0.5) for word in words[:2])
         moments.append(
             Moment(
                 stream_id,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from memory.records import Correction, Fact, Hit, Query, Snapshot, put_right
+from memory.records import Correction, Episode, Fact, GivenUp, Hit, Query, Snapshot, put_right
 from perception.records import Moment, Observation, Stream, Tag
 from reasoning.words import STOP, stem, words
 
@@ -37,6 +37,8 @@ class HandMadeMemory:
         self.queries: list[Query] = []
         self.known_facts: list[Fact] = []
         self.known_corrections: list[Correction] = []
+        self.made: list[Episode] = []
+        self.lost: list[tuple[GivenUp, str]] = []  # a span given up, and the words it held
 
     async def search(self, query: Query) -> list[Hit]:
         self.queries.append(query)
@@ -110,6 +112,37 @@ class HandMadeMemory:
 
     async def corrections(self, stream_id: str | None = None) -> list[Correction]:
         return self.known_corrections
+
+    async def episodes(
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        level: int = 1,
+    ) -> list[Episode]:
+        return [
+            e
+            for e in self.made
+            if (e.stream_id, e.level) == (stream_id, level)
+            and (start is None or e.end >= start)
+            and (end is None or e.start <= end)
+        ]
+
+    async def dropped(
+        self,
+        stream_id: str,
+        start: float | None = None,
+        end: float | None = None,
+        text: str = "",
+    ) -> list[GivenUp]:
+        return [
+            span
+            for span, words_held in self.lost
+            if span.stream_id == stream_id
+            and (start is None or span.end >= start)
+            and (end is None or span.start <= end)
+            and set(text.lower().split()) <= set(words_held.split())
+        ]
 
     async def snapshot(self, stream_id: str | None = None) -> Snapshot:
         return Snapshot(7, self._streams[0].seconds)

@@ -380,3 +380,14 @@ async def test_instructions_in_a_memory_change_nothing(api: httpx.AsyncClient) -
     body = (await api.post("/v1/ask", json={"question": "Where is the projector remote?"})).json()
     assert "banana" not in body["answer"].lower()
     assert [cited["quote"] for cited in body["citations"]] == [REMOTE["text"]]
+
+
+async def test_a_moment_is_pinned_and_unpinned(api: httpx.AsyncClient, store: Store) -> None:
+    await api.post("/v1/observations", json=posted())
+    path = "/v1/moments/meeting:0000004200/pin"
+    assert (await api.post(path)).json() == {"moment_id": "meeting:0000004200", "pinned": True}
+    assert store.pinned(["meeting:0000004200"])
+    assert (await api.get("/v1/stats")).json()["ledger"]["pins"] == 1
+    assert (await api.delete(path)).json()["pinned"] is False
+    assert not store.pinned(["meeting:0000004200"])
+    assert (await api.post("/v1/moments/nothing/pin")).status_code == 404

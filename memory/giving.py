@@ -1,0 +1,242 @@
+"""Giving up part of an hour: weigh it, decide, change the tables, write the ledger, in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from lancedb.table import LanceTable
+
+from memory.budget import ROW_BYTES, Pictured, Verdict, Weighed, hold, row_bytes
+from memory.compress import Held, moments_of
+from memory.episode_rows import EPISODES
+from memory.ledger import (
+    HOUR,
+    Entry,
+    Ledger,
+    id_hash,
+    joined_spans,
+    keyframe_key,
+    moment_key,
+    span_of,
+    word_hash,
+)
+from memory.likeness import Hash
+from memory.media import MediaStore
+from memory.remember import LOOKUP
+from memory.tables import MOMENTS, Tables, any_of, quote, select
+from memory.weighing import pictured, weighed
+from memory.words import stems
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """An hour of a stream as the budget sees it."""
+
+    stream_id: str
+    hour: int
+    moments: tuple[Held, ...]
+    observations: tuple[Weighed, ...]
+    pictures: tuple[Pictured, ...]
+
+    @property
+    def bytes(self) -> int:
+        shown = {picture.digest: picture.bytes for picture in self.pictures}
+        return sum(seen.bytes for seen in self.observations) + sum(shown.values())
+
+    @property
+    def salience(self) -> float:
+        return float(np.mean([seen.salience for seen in self.observations] or [0.0]))
+
+
+class Giving:
+    """On the writer's thread. `changed` is called when rows have gone."""
+
+    def __init__(
+        self,
+        tables: Tables,
+        media: MediaStore,
+        ledger: Ledger,
+        seal: Callable[[], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self._tables = tables
+        self._media = media
+        self._ledger = ledger
+        self._seal = seal
+        self._changed = changed
+
+    def contents(
+        self, stream_id: str, hour: int, hashes: Mapping[str, Hash | None] | None = None
+    ) -> Contents | None:
+        """The hour, weighed; None when nothing is there."""
+        low, high = hour * HOUR, (hour + 1) * HOUR
+        moments = moments_of(self._tables, stream_id, low, float(np.nextafter(high, low)))
+        if not moments:
+            return None
+        quoted, best, held = self._rested_on(stream_id, low, high)
+        pins = select(self._tables.pins, f"stream_id = {quote(stream_id)}", ["id"])
+        pinned = {row["id"] for row in pins}
+        # Only what an episode holds may go: the rest is as good as pinned.
+        fixed = pinned | {moment.id for moment in moments if moment.id not in held}
+        observations = weighed(moments, quoted, fixed)
+        sizes = {m.keyframe: self._size(m.keyframe) for m in moments if m.keyframe}
+        pictures = pictured(moments, observations, sizes, best, fixed, hashes or {})
+        return Contents(stream_id, hour, tuple(moments), observations, pictures)
+
+    def account(self, contents: Contents, target: int | None) -> None:
+        """Write down an hour of which nothing has to go."""
+        entry = self._ledger.entry(contents.stream_id, contents.hour)
+        entry.held_to = contents.bytes if target is None else target
+        _count_kept(entry, contents.observations, contents.pictures, contents.salience)
+        self._ledger.write(entry)
+        self._seal()
+        self._ledger.reload()
+
+    def give(
+        self, contents: Contents, target: int, leaving: Callable[[set[str]], None]
+    ) -> set[str]:
+        """Make the hour fit, as far as that can be; the keyframes that may be removed. They are
+        given to `leaving` before anything is certain: until then moments show them."""
+        verdict = hold(contents.observations, contents.pictures, target)
+        entry, gone, moments, removed = accounted(self._ledger, contents, verdict, target)
+        digests = {p.digest for p in contents.pictures if p.moment_id in verdict.keyframes}
+        leaving(digests)
+        tables = (self._tables.moments, self._tables.observations, self._tables.episodes)
+        versions = [(table, table.version) for table in (*tables, self._tables.ledger)]
+        try:
+            if moments:
+                _upsert(self._tables.moments, pa.Table.from_pylist(moments, MOMENTS))
+            _delete(self._tables.moments, removed)
+            self._outlive(contents, gone)
+            _delete(self._tables.observations, gone)
+            self._ledger.write(entry)
+            self._seal()
+        except BaseException:
+            for table, version in versions:
+                if table.version != version:
+                    table.restore(version)
+            raise
+        self._ledger.reload()
+        self._changed()
+        return digests
+
+    def unaccounted(self, rows: int, hours: Mapping[tuple[str, int], Row]) -> int:
+        """About the bytes of what the ledger does not know yet: so many observations, and the
+        keyframes of its moments."""
+        files = sum(entry.stat().st_size for entry in self._media.files())
+        counted = 0
+        for row in hours.values():
+            counted += row["kept_bytes"] - row["kept_observations"] * ROW_BYTES
+        return max(0, rows) * row_bytes("x" * 60) + max(0, files - counted)
+
+    def _size(self, digest: str) -> int:
+        path = self._media.find(digest)
+        return path.stat().st_size if path is not None else 0
+
+    def _rested_on(
+        self, stream_id: str, low: float, high: float
+    ) -> tuple[set[str], set[str], set[str]]:
+        """Observations that episodes quote, keyframes that they show, moments that they hold."""
+        columns = ["level", "quotes", "keyframes", "children"]
+        rows = select(self._tables.episodes, _overlapping(stream_id, low, high), columns)
+        quoted = {quote["id"] for row in rows for quote in row["quotes"]}
+        best = {row["keyframes"][0] for row in rows if row["keyframes"]}
+        best |= {digest for row in rows if row["level"] > 1 for digest in row["keyframes"]}
+        return quoted, best, {id for row in rows if row["level"] == 1 for id in row["children"]}
+
+    def _outlive(self, contents: Contents, gone: set[str]) -> None:
+        """Mark in every episode the quotes whose observation goes."""
+        low, high = contents.hour * HOUR, (contents.hour + 1) * HOUR
+        rows = select(self._tables.episodes, _overlapping(contents.stream_id, low, high))
+        changed = []
+        for row in rows:
+            if any(q["id"] in gone and not q["outlived"] for q in row["quotes"]):
+                for q in row["quotes"]:
+                    q["outlived"] = q["outlived"] or q["id"] in gone
+                row["outlived"] = sum(q["outlived"] for q in row["quotes"])
+                changed.append(row)
+        if changed:
+            _upsert(self._tables.episodes, pa.Table.from_pylist(changed, EPISODES))
+
+
+def accounted(
+    ledger: Ledger, contents: Contents, verdict: Verdict, target: int
+) -> tuple[Entry, set[str], list[Row], set[str]]:
+    """The ledger's entry, the observations that go, the moments that change, and those that go."""
+    gone = verdict.merged | verdict.dropped
+    left = tuple(seen for seen in contents.observations if seen.id not in gone)
+    holding = {seen.moment_id for seen in left}
+    moments: list[Row] = []
+    removed: set[str] = set()
+    lost = {seen.moment_id for seen in contents.observations if seen.id in gone}
+    for moment in contents.moments:
+        shown = verdict.keyframes.get(moment.id, moment.keyframe)
+        if moment.id in lost and moment.id not in holding and shown is None:
+            removed.add(moment.id)
+        elif shown != moment.keyframe:
+            row = {"id": moment.id, "stream_id": contents.stream_id, "keyframe": shown}
+            moments.append({**row, "start": moment.start, "end": moment.end})
+    sizes = {picture.digest: picture.bytes for picture in contents.pictures}
+    pictures = tuple(
+        replace(picture, digest=shown, bytes=sizes[shown])
+        for picture in contents.pictures
+        for shown in [verdict.keyframes.get(picture.moment_id, picture.digest)]
+        if shown is not None
+    )
+    entry = ledger.entry(contents.stream_id, contents.hour)
+    entry.held_to = target
+    _count_kept(entry, left, pictures, contents.salience)
+    _count_gone(entry, contents, verdict, {picture.digest for picture in pictures})
+    entry.gone |= {id_hash(id) for id in gone}
+    entry.gone |= {id_hash(keyframe_key(id)) for id in verdict.keyframes}
+    entry.gone |= {id_hash(moment_key(id)) for id in removed}
+    return entry, gone, moments, removed
+
+
+def _count_kept(
+    entry: Entry, observations: Sequence[Weighed], pictures: Sequence[Pictured], salience: float
+) -> None:
+    shown = {picture.digest: picture.bytes for picture in pictures}
+    entry.salience = salience
+    entry.counts["kept_observations"] = len(observations)
+    entry.counts["kept_keyframes"] = len(shown)
+    entry.counts["kept_bytes"] = sum(o.bytes for o in observations) + sum(shown.values())
+
+
+def _count_gone(entry: Entry, contents: Contents, verdict: Verdict, shown: set[str]) -> None:
+    """A picture no longer shown anywhere was merged where every moment of it shows another now."""
+    dropped = [seen for seen in contents.observations if seen.id in verdict.dropped]
+    merged = [seen for seen in contents.observations if seen.id in verdict.merged]
+    counts = entry.counts
+    for name, given in (("dropped", dropped), ("merged", merged)):
+        counts[f"{name}_observations"] += len(given)
+        counts[f"{name}_bytes"] += sum(seen.bytes for seen in given)
+    lost = {p.digest: p for p in contents.pictures if p.digest not in shown}
+    for picture in lost.values():
+        name = "dropped" if verdict.keyframes.get(picture.moment_id) is None else "merged"
+        counts[f"{name}_keyframes"] += 1
+        counts[f"{name}_bytes"] += picture.bytes
+    spans = [span_of(seen.kind, seen.start, seen.end) for seen in dropped]
+    entry.spans = joined_spans(entry.spans, spans)
+    entry.terms |= {word_hash(stem) for seen in dropped for stem in stems(seen.text)}
+
+
+def _overlapping(stream_id: str, low: float, high: float) -> str:
+    return f"stream_id = {quote(stream_id)} AND `end` >= {low!r} AND start < {high!r}"
+
+
+def _upsert(table: LanceTable, rows: pa.Table) -> None:
+    merge = table.merge_insert("id")
+    merge.when_matched_update_all().when_not_matched_insert_all().execute(rows)
+
+
+def _delete(table: LanceTable, ids: set[str]) -> None:
+    ordered = sorted(ids)
+    for first in range(0, len(ordered), LOOKUP):
+        table.delete(any_of("id", ordered[first : first + LOOKUP]))

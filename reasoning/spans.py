@@ -1,0 +1,115 @@
+"""Questions about a whole span of time: what happened, what was talked about, summarise the day.
+
+A short span is answered from its moments. A long one is answered from episodes: of each the quote
+that says most, and of the last minutes, which no episode holds yet, what was said there. Code
+writes the answer; every sentence of it is a quote with its time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from memory.records import Episode, Quote
+from reasoning import composed
+from reasoning.evidence import Passage, Source
+from reasoning.planned import Plan
+from reasoning.retrieval import Retriever, Scope
+from reasoning.timeparse import TimeReference
+
+LONG = 900.0  # seconds; a shorter span is told from its moments
+TOLD = 6  # quotes in an answer
+COARSE = 12  # more episodes than this, and the level above tells it better
+LEVELS = (1, 2, 3)
+
+Span = Literal["summary", "report"]
+
+_OF = r"(?:day|morning|afternoon|evening|night|hour|meeting|session|stream|recording|conversation)"
+_ASKS = re.compile(
+    r"^(?:and |so |please |well,? )*(?:(?:can|could|would|will) you (?:please )?)?"
+    r"(?:(?:give|tell|show) me |let me have |i(?:'d| would) like |i want )?"
+    r"(?:(?P<summary>summari[sz]e|sum up|recap|(?:an? |the )?(?:quick |short |brief )?"
+    r"(?:summary|recap|overview)|what (?:all |else )?(?:happened|has happened|went on|was going on|"
+    r"happened here|did (?:i|we) miss|have (?:i|we) missed)|"
+    r"what(?: has|'s| have) (?:been (?:going on|happening)|happened))|"
+    r"(?P<report>what (?:all |else )?(?:did|have|were|had) (?:we|they|people|you all) (?:been )?(?:all )?"
+    r"(?:talk(?:ed|ing)?(?: about)?|discuss(?:ed|ing)?|sp(?:eak|oken|eaking) about)|"
+    r"what (?:was|were|has been|have been|is being) (?:all )?(?:talked about|discussed|said|spoken about)))"
+    rf"(?: (?:so far|please|here|for me|all|today|while i was (?:away|gone|out)|about|"
+    rf"(?:of|in|during|for) (?:the|this|my|our) (?:whole )?{_OF}|(?:the|this|my|our) (?:whole )?{_OF}|of))*"
+    r"\s*[?.!]*$",
+    re.I,
+)
+
+
+def asked(text: str) -> Span | None:
+    """Does the question, without the words that say when, ask for a span and nothing in it?"""
+    match = _ASKS.match(" ".join(text.split()))
+    if match is None:
+        return None
+    return "summary" if match["summary"] else "report"
+
+
+async def of_long(
+    span: Span, when: TimeReference, scope: Scope, retriever: Retriever
+) -> Plan | None:
+    """What a long span held, from its episodes; None where it is short, or has none."""
+    low, high = retriever.extent(when, scope)
+    if high - low < LONG:
+        return None
+    episodes: list[Episode] = []
+    for level in LEVELS:
+        found = await retriever.episodes(when, scope, level)
+        if level > 1 and len(found) < 2:
+            break
+        episodes = found
+        if len(episodes) <= COARSE:
+            break
+    if len(episodes) < 2:
+        return None
+    sources = _told(episodes, span, retriever) + await _tail(episodes, span, when, scope, retriever)
+    if not sources:
+        return None
+    passages = tuple(Passage(s.text, (s,)) for s in sorted(sources, key=_when))
+    return Plan(passages, composed.lines(passages))
+
+
+def _told(episodes: Sequence[Episode], span: Span, retriever: Retriever) -> list[Source]:
+    """The best quotes, over the whole span."""
+    if len(episodes) > TOLD:
+        last = len(episodes) - 1
+        chosen = [episodes[round(n * last / (TOLD - 1))] for n in range(TOLD)]
+    else:
+        chosen = list(episodes)
+    each = max(1, TOLD // len(chosen))
+    return [
+        retriever.quoted(quote, episode)
+        for episode in chosen
+        for quote in _best(episode, span)[:each]
+    ]
+
+
+def _best(episode: Episode, span: Span) -> list[Quote]:
+    """What was said before what was shown before what was seen; only what was said, of a talk."""
+    kinds = ("speech",) if span == "report" else ("speech", "screen_text", "vision")
+    return [q for kind in kinds for q in episode.quotes if q.observation.kind == kind]
+
+
+async def _tail(
+    episodes: Sequence[Episode], span: Span, when: TimeReference, scope: Scope, retriever: Retriever
+) -> list[Source]:
+    """The last thing said after the last episode, where the span reaches beyond it."""
+    if scope.stream is None:
+        return []
+    own = [episode.end for episode in episodes if episode.stream_id == scope.stream.id]
+    _, high = retriever.extent(when, scope)
+    if not own or max(own) >= high:
+        return []
+    rest = await retriever.between(TimeReference(when.rest, start=max(own), end=high), scope)
+    said = [s for s in rest if s.observation.kind == "speech" and s.observation.start >= max(own)]
+    return said[-1:]
+
+
+def _when(source: Source) -> tuple[float, float]:
+    return source.at.timestamp(), source.observation.start
