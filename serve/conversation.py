@@ -28,7 +28,7 @@ from perception.pipeline import (
     VoiceStarted,
 )
 from perception.records import Observation, Role, Stream
-from reasoning.records import Answer, Question, Replace
+from reasoning.records import Answer, Question, Replace, Token
 from reasoning.speaker import Speech
 from serve import failures, metrics
 from serve.hearing import Hearing, OpenQuestion
@@ -41,7 +41,7 @@ from serve.turns import LiveInput, Turn, Voice
 
 log = logging.getLogger("lookback.live")
 
-HELD = 1.0  # seconds that looking waits, at most, for the first word of an answer
+HELD = 1.0  # seconds that looking waits, at most, for the model's first word
 
 
 class LiveSession(StreamSession):
@@ -270,8 +270,10 @@ class LiveSession(StreamSession):
                         sentences.put_nowait(one)
                     return piece
                 replaced = isinstance(piece, Replace)
+                opens = isinstance(piece, Token) and piece.opening
                 turn.began = turn.began if turn.began is not None else self._clock()
-                self._pipeline.hold_looks = 0.0
+                if not opens:
+                    self._pipeline.hold_looks = 0.0
                 turn.text = piece.text if replaced else turn.text + piece.text
                 self._publish(
                     "token",
@@ -281,7 +283,6 @@ class LiveSession(StreamSession):
                     split = Sentences()
                     if turn.spoken and self._voice is not None:
                         self._voice.silence()  # what it says turned out not to stand
-                opens = not replaced and piece.opening
                 for one in [*split.add(piece.text), *(split.rest() if opens else ())]:
                     sentences.put_nowait(one)
                 if split.ready and self._speaks:
