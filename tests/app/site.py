@@ -47,7 +47,8 @@ from tests.app.live_site import ToneRecognizer
 
 
 class Quoting:
-    """A reasoning service that answers with the best find, word by word. `fails` is raised, once."""
+    """A reasoning service that answers with the best find, word by word. `fails` is raised once,
+    after the first word."""
 
     def __init__(self, memory: MemoryService) -> None:
         self._memory = memory
@@ -56,6 +57,7 @@ class Quoting:
     async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
         if self.fails is not None:
             failing, self.fails = self.fails, None
+            yield Token("It")
             raise failing
         query = Query(
             question.text, 1, question.stream_id, before=question.at, roles=("statement",)
