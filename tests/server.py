@@ -55,6 +55,14 @@ class Server:
         assert self._process is not None
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(20)
+        # Its replicas follow a moment later; until then they answer as if nothing had happened.
+        deadline = time.monotonic() + START_LIMIT
+        while self._listening() and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+    def _listening(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:
