@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from perception.records import Kind, Moment, Observation, Stream, milliseconds
+# What memory holds is what perception gave: who reads memory takes these records from here.
+from perception.records import Kind as Kind
+from perception.records import Moment as Moment
+from perception.records import Observation as Observation
+from perception.records import Role as Role
+from perception.records import Stream as Stream
+from perception.records import milliseconds
 
 FOREVER = 1e12  # seconds
 

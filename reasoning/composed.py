@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from perception.records import Observation
+from memory.records import Observation
 from reasoning.evidence import Passage
 from reasoning.prompt import fenced
 from reasoning.timeparse import clock, roughly

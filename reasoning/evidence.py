@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from memory.records import Hit
-from perception.records import Observation
+from memory.records import Hit, Observation
 from reasoning.words import spaced
 
 _CONFLICT = 0.75  # passages within this of the best score are about the same thing

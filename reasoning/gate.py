@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from perception.records import Role
+from memory.records import Role
 
 Mode = Literal["any", "named", "push"]
 

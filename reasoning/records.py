@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import quote
 
-from memory.records import Snapshot
-from perception.records import Kind
+from memory.records import Kind, Snapshot
 
 Trigger = Literal["asked", "spoken"]
 

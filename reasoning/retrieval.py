@@ -7,8 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from memory.records import Correction, Episode, Fact, MemoryReader, Query, Quote, put_right
-from perception.records import Kind, Moment, Observation, Stream
+from memory.records import (
+    Correction,
+    Episode,
+    Fact,
+    Kind,
+    MemoryReader,
+    Moment,
+    Observation,
+    Query,
+    Quote,
+    Stream,
+    put_right,
+)
 from reasoning.analysis import Analysis, Term
 from reasoning.composed import labels
 from reasoning.evidence import Passage, Source, passages, source_of

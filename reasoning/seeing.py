@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from perception.records import Observation
+from memory.records import Observation
 from reasoning import composed
 from reasoning.analysis import Analysis
 from reasoning.evidence import Passage, Source

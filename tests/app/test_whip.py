@@ -54,6 +54,8 @@ async def test_video_of_either_codec_and_opus_arrive(site: LiveSite, codec: str)
     async with Caller(site.client, audio=Sound(), video=Colours(), codec=codec) as call:
         source = site.calls._calls[call.stream_id].source
         await until(lambda: source.received.frames >= 3 and source.received.audio >= 0.3)
+        assert source.received.frames >= 3
+        assert source.received.audio >= 0.3
 
 
 @pytest.mark.parametrize("kind", ["audio", "video"])
@@ -62,6 +64,10 @@ async def test_one_kind_alone_is_enough(site: LiveSite, kind: str) -> None:
     async with Caller(site.client, **tracks) as call:
         source = site.calls._calls[call.stream_id].source
         await until(lambda: source.received.frames + source.received.audio > 0.2)
+        assert (source.received.audio > 0, source.received.frames > 0) == (
+            kind == "audio",
+            kind == "video",
+        )
 
 
 async def test_an_offer_without_candidates_connects(site: LiveSite) -> None:
@@ -285,3 +291,4 @@ async def test_a_sender_that_goes_away_ends_its_session(site: LiveSite) -> None:
     await until(lambda: source.received.audio > 0)
     await call.connection.close()
     await until(lambda: call.stream_id not in site.calls)
+    assert len(site.calls) == 0

@@ -19,7 +19,6 @@ from reasoning import (
     ScriptedGenerator,
     Token,
 )
-from reasoning.wording import opening
 from tests.reasoning.memories import WALL, HandMadeMemory, from_rows, screen, speech, vision
 
 pytestmark = pytest.mark.unit
@@ -395,21 +394,3 @@ async def test_what_was_stated_is_found_however_much_else_was_said() -> None:
     assert isinstance(answer, Answer)
     assert [c.start for c in answer.citations] == [300]
     assert "behind the mill" in answer.answer
-
-
-@pytest.mark.parametrize(
-    ("asked", "begins"),
-    [
-        ("Where are my spectacles?", "Your spectacles are"),
-        ("What's the gate code for project Elm?", "The gate code for project Elm is"),
-        ("Which room is the boat trip in?", "The boat trip is in"),
-        ("What colour is Nora's fence right now?", "Nora's fence is"),
-        ("Where was the car at first?", ""),
-        ("What is our dog called?", ""),
-        ("Where did I leave it?", ""),
-        ("What is wrong with the printer?", ""),
-        ("Where was the training moved to?", ""),
-    ],
-)
-def test_a_plain_question_tells_how_its_answer_begins(asked: str, begins: str) -> None:
-    assert opening(asked) == begins
