@@ -12,12 +12,14 @@ from memory.records import Selection
 from perception.records import Moment, Stream
 from serve import api, metrics
 from serve.hub import Hub
+from serve.services import MemoryService
 
 
 def router(hub: Hub) -> APIRouter:
     """Writing, reading and forgetting."""
     routes = APIRouter(tags=["memory"])
     memory = hub.services.memory
+    _of_moments(routes, memory)
 
     @routes.post("/observations", summary="Remember what something else saw or heard")
     async def observe(posted: api.Observations) -> dict[str, Any]:
@@ -32,17 +34,6 @@ def router(hub: Hub) -> APIRouter:
             "moment_ids": [moment.id for moment in moments],
             "version": version,
         }
-
-    @routes.get("/moments/{moment_id}", summary="One moment, with its observations")
-    async def moment(moment_id: str) -> dict[str, Any]:
-        return api.moment_json(await memory.moment(moment_id))
-
-    @routes.get("/moments/{moment_id}/keyframe", summary="Its picture", response_class=Response)
-    async def keyframe(moment_id: str) -> Response:
-        picture = await memory.keyframe(moment_id)
-        kind = "image/webp" if picture[8:12] == b"WEBP" else "image/jpeg"
-        # Private and revalidated: what is forgotten must not live on in a shared cache.
-        return Response(picture, media_type=kind, headers={"Cache-Control": "private, no-cache"})
 
     @routes.get("/facts", summary="What was stated, and whether it still holds")
     async def facts(
@@ -59,16 +50,6 @@ def router(hub: Hub) -> APIRouter:
             when = (wall - stream.wall_start).total_seconds()
         found = await memory.facts(subject, stream_id, when, history)
         return {"facts": [api.fact_json(fact) for fact in found]}
-
-    @routes.post("/moments/{moment_id}/pin", summary="Keep it whole, whatever the budget")
-    async def pin(moment_id: str) -> dict[str, Any]:
-        await memory.pin([moment_id])
-        return {"moment_id": moment_id, "pinned": True}
-
-    @routes.delete("/moments/{moment_id}/pin", summary="No longer keep it whatever the budget")
-    async def unpin(moment_id: str) -> dict[str, Any]:
-        await memory.pin([moment_id], pinned=False)
-        return {"moment_id": moment_id, "pinned": False}
 
     @routes.delete("/memory", summary="Forget, completely")
     async def forget(chosen: api.Forgotten) -> dict[str, Any]:
@@ -87,6 +68,29 @@ def router(hub: Hub) -> APIRouter:
         return {"forgotten": asdict(receipt)}
 
     return routes
+
+
+def _of_moments(routes: APIRouter, memory: MemoryService) -> None:
+    @routes.get("/moments/{moment_id}", summary="One moment, with its observations")
+    async def moment(moment_id: str) -> dict[str, Any]:
+        return api.moment_json(await memory.moment(moment_id))
+
+    @routes.get("/moments/{moment_id}/keyframe", summary="Its picture", response_class=Response)
+    async def keyframe(moment_id: str) -> Response:
+        picture = await memory.keyframe(moment_id)
+        kind = "image/webp" if picture[8:12] == b"WEBP" else "image/jpeg"
+        # Private and revalidated: what is forgotten must not live on in a shared cache.
+        return Response(picture, media_type=kind, headers={"Cache-Control": "private, no-cache"})
+
+    @routes.post("/moments/{moment_id}/pin", summary="Keep it whole, whatever the budget")
+    async def pin(moment_id: str) -> dict[str, Any]:
+        await memory.pin([moment_id])
+        return {"moment_id": moment_id, "pinned": True}
+
+    @routes.delete("/moments/{moment_id}/pin", summary="No longer keep it whatever the budget")
+    async def unpin(moment_id: str) -> dict[str, Any]:
+        await memory.pin([moment_id], pinned=False)
+        return {"moment_id": moment_id, "pinned": False}
 
 
 async def _stream(hub: Hub, posted: api.Observations) -> Stream:
