@@ -37,6 +37,7 @@ from memory.tables import (
     DIMENSIONS,
     MOMENTS,
     STREAMS,
+    connect,
     moment_row,
     observation_batch,
     observation_row,
@@ -147,7 +148,7 @@ def fill(
     folder: Path, size: int, questions: int, talk: Talk, random: np.random.Generator
 ) -> list[str]:
     """Write that many observations; questions of four words that one of them holds."""
-    tables = open_tables(folder / "tables")
+    tables = open_tables(connect(str(folder / "tables")))
     each = -(-size // STREAMS_FILLED)
     wanted = set(random.integers(0, size, questions).tolist())
     asked = []

@@ -82,17 +82,21 @@ class DurableTables:
             raise
         write_whole(self.store / SEAL, json.dumps(dict(versions)).encode())
 
-    def roll_back(self) -> list[Path]:
-        """Remove the manifests newer than the sealed versions; what was removed."""
+    def sealed(self) -> dict[str, int]:
+        """The versions recorded last, by table; none before the first."""
         seal = self.store / SEAL
         if not seal.exists():
-            return []
+            return {}
         try:
-            sealed: dict[str, int] = json.loads(seal.read_bytes())
+            versions: dict[str, int] = json.loads(seal.read_bytes())
         except ValueError as broken:
             raise OSError(f"{seal} is not JSON ({broken})") from broken
+        return versions
+
+    def roll_back(self) -> list[Path]:
+        """Remove the manifests newer than the sealed versions; what was removed."""
         removed = []
-        for table, version in sealed.items():
+        for table, version in self.sealed().items():
             folder = self.path / f"{table}.lance" / "_versions"
             manifests = {_version(path): path for path in folder.glob("*.manifest")}
             if version not in manifests:

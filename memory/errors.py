@@ -5,6 +5,7 @@ MemoryFailure
 │   ├── StoreLocked           another process is writing to it
 │   ├── StoreNewer            written by a newer Lookback
 │   ├── StoreDamaged          its files are not what was written
+│   ├── StoreUnreachable      the server that holds it does not answer, or refuses
 │   └── StoreMissing          there is none, and none was to be created
 ├── WriteFailed               nothing of the call became visible
 │   ├── StoreFull             no space left on the disk
@@ -40,6 +41,10 @@ class StoreNewer(StoreUnusable):
 
 class StoreDamaged(StoreUnusable):
     """The store's files are not what was written to them."""
+
+
+class StoreUnreachable(StoreUnusable):
+    """The server that holds the store does not answer, or refuses."""
 
 
 class StoreMissing(StoreUnusable):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from memory.durable import sync_folder, write_whole
 from memory.errors import InvalidRequest, MomentNotFound, StreamNotFound
-from memory.media import MediaStore
+from memory.place import Place
 from memory.records import DeletionReceipt, Selection
 from memory.remember import LOOKUP, Remembering
 from memory.resting import Resting
@@ -28,20 +26,19 @@ class Forgetting:
     def __init__(
         self,
         tables: Tables,
-        media: MediaStore,
+        place: Place,
         purge: Callable[[], None],
         seal: Callable[[], None],
         remembering: Remembering,
         resting: Resting,
     ) -> None:
         self.tables = tables
-        self.media = media
+        self._place = place
         self._purge = purge
         self._seal = seal
         self._remembering = remembering
         self._resting = resting
-        self._store = media.path.parent
-        if (self._store / UNFINISHED).exists():
+        if place.read(UNFINISHED) is not None:
             self._sweep()
             self._finish()
 
@@ -57,8 +54,8 @@ class Forgetting:
         gone = [row for id, row in moments.items() if id not in kept]
         if not held and not moments and what.stream_id is None and not self._rests(what):
             raise MomentNotFound("none of these moments is remembered")
-        before = self._bytes()
-        write_whole(self._store / UNFINISHED, b"")
+        before = self._place.bytes()
+        self._place.write(UNFINISHED, b"")
         self._delete(what, gone, kept, held)
         episodes = self._delete_resting(what, moments.keys(), {row["id"] for row in gone})
         streams = self._delete_streams(what, {row["stream_id"] for row in (*held, *gone)})
@@ -71,7 +68,7 @@ class Forgetting:
             observations=len(held),
             keyframes=removed,
             streams=streams,
-            bytes=max(0, before - self._bytes()),
+            bytes=max(0, before - self._place.bytes()),
             version=int(self.tables.observations.version),
             episodes=episodes,
         )
@@ -157,18 +154,14 @@ class Forgetting:
         return len(empty)
 
     def _sweep(self) -> None:
-        files = {Path(entry.name).stem for entry in self.media.files()}
-        self._remembering.remove_unreferenced(files)
+        pictures = {digest for digest, _ in self._place.media.sizes()}
+        self._remembering.remove_unreferenced(pictures)
 
     def _finish(self) -> None:
         self._purge()
         self._remembering.forgotten()
         self._resting.reload()
-        (self._store / UNFINISHED).unlink()
-        sync_folder(self._store)
-
-    def _bytes(self) -> int:
-        return sum(path.stat().st_size for path in self._store.rglob("*") if path.is_file())
+        self._place.remove(UNFINISHED)
 
 
 def _whole(what: Selection) -> bool:

@@ -25,7 +25,7 @@ from memory.ledger import (
     word_hash,
 )
 from memory.likeness import Hash
-from memory.media import MediaStore
+from memory.place import Media
 from memory.remember import LOOKUP
 from memory.tables import MOMENTS, Tables, any_of, quote, select
 from memory.weighing import pictured, weighed
@@ -60,7 +60,7 @@ class Giving:
     def __init__(
         self,
         tables: Tables,
-        media: MediaStore,
+        media: Media,
         ledger: Ledger,
         seal: Callable[[], None],
         changed: Callable[[], None],
@@ -129,15 +129,14 @@ class Giving:
     def unaccounted(self, rows: int, hours: Mapping[tuple[str, int], Row]) -> int:
         """About the bytes of what the ledger does not know yet: so many observations, and the
         keyframes of its moments."""
-        files = sum(entry.stat().st_size for entry in self._media.files())
+        files = sum(size for _, size in self._media.sizes())
         counted = 0
         for row in hours.values():
             counted += row["kept_bytes"] - row["kept_observations"] * ROW_BYTES
         return max(0, rows) * row_bytes("x" * 60) + max(0, files - counted)
 
     def _size(self, digest: str) -> int:
-        path = self._media.find(digest)
-        return path.stat().st_size if path is not None else 0
+        return self._media.size(digest) or 0
 
     def _rested_on(
         self, stream_id: str, low: float, high: float

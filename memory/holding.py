@@ -15,12 +15,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from memory.durable import sync_folder, write_whole
 from memory.errors import KeyframeNotFound, KeyframeTorn
 from memory.giving import Contents, Giving
 from memory.ledger import HOUR, Ledger
 from memory.likeness import Hash, difference_hash
-from memory.media import MediaStore
+from memory.place import Place
 from memory.remember import Remembering
 from memory.tables import Tables
 from perception.records import Stream
@@ -54,7 +53,7 @@ class Holding:
     def __init__(
         self,
         tables: Tables,
-        media: MediaStore,
+        place: Place,
         remembering: Remembering,
         ledger: Ledger,
         giving: Giving,
@@ -64,7 +63,7 @@ class Holding:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tables = tables
-        self._media = media
+        self._place = place
         self._remembering = remembering
         self._ledger = ledger
         self._giving = giving
@@ -203,7 +202,7 @@ class Holding:
         now, work.unseen = work.unseen[:HASHED_AT_ONCE], work.unseen[HASHED_AT_ONCE:]
         for digest in now:
             try:
-                work.hashes[digest] = difference_hash(self._media.read(digest))
+                work.hashes[digest] = difference_hash(self._place.media.read(digest))
             except (KeyframeNotFound, KeyframeTorn):
                 work.hashes[digest] = None  # nothing to compare; it can still be dropped
 
@@ -215,20 +214,18 @@ class Holding:
         self._leaving = sorted(leaving)
 
     def _list_leaving(self, digests: set[str]) -> None:
-        content = json.dumps(sorted(digests)).encode()
-        write_whole(self._media.path.parent / LEAVING, content)
+        self._place.write(LEAVING, json.dumps(sorted(digests)).encode())
 
     def _remove(self) -> None:
         now = set(islice(self._leaving, REMOVED_AT_ONCE))
         self._remembering.remove_unreferenced(now)
         self._leaving = self._leaving[REMOVED_AT_ONCE:]
         if not self._leaving:
-            (self._media.path.parent / LEAVING).unlink(missing_ok=True)
-            sync_folder(self._media.path.parent)
+            self._place.remove(LEAVING)
 
     def _unfinished(self) -> list[str]:
-        path = self._media.path.parent / LEAVING
-        return list(json.loads(path.read_bytes())) if path.exists() else []
+        content = self._place.read(LEAVING)
+        return [] if content is None else list(json.loads(content))
 
 
 def _looser(held_to: int, per_hour: int | None) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from memory import portable
@@ -14,17 +13,18 @@ from memory.errors import InvalidRequest, MomentNotFound
 from memory.failures import failures_named
 from memory.knowledge import Knowledge
 from memory.longterm import LongTerm
+from memory.place import Place
 from memory.records import Correction, Fact, Selection
 from memory.tables import Tables
-from memory.tier import settled
+from memory.tier import Reading
 from memory.writer import GroupWriter
 from perception.records import Stream
 
 
-class Knowing:
+class Knowing(Reading):
     """The part of `Store` about what follows from observations, and about archives."""
 
-    path: Path
+    place: Place
     tables: Tables
     _knowledge: Knowledge
     _longterm: LongTerm
@@ -48,28 +48,28 @@ class Knowing:
         if at is not None and stream is None:
             raise InvalidRequest("`at` counts from its stream's start: say which stream_id")
         until = None if at is None or stream is None else stream.wall_start + timedelta(seconds=at)
-        return settled(lambda: self._knowledge.facts(subject, stream_id, until, history))
+        return self._settled(lambda: self._knowledge.facts(subject, stream_id, until, history))
 
     def corrections(self, stream_id: str | None = None) -> list[Correction]:
         """What speakers took back, in the order in which they did."""
         self._check_open()
-        return list(settled(lambda: self._knowledge.corrections(stream_id)))
+        return list(self._settled(lambda: self._knowledge.corrections(stream_id)))
 
     def mentions(self, entity: str, stream_id: str | None = None) -> list[str]:
         """Ids of the moments in which a person, place or thing is named or speaks."""
         self._check_open()
-        return settled(lambda: mentioning(self.tables, self._knowledge, entity, stream_id))
+        return self._settled(lambda: mentioning(self.tables, self._knowledge, entity, stream_id))
 
     def rows(self, stream_id: str) -> dict[str, bytes]:
         """All that the tables hold of a stream, as Parquet. Raises `StreamNotFound`."""
         self._stream(stream_id)
-        return settled(lambda: portable.rows_of(self.tables.db, stream_id))
+        return self._settled(lambda: portable.rows_of(self.tables.db, stream_id))
 
     def add_rows(self, stream_id: str, tables: dict[str, bytes]) -> int:
         """Take in rows of an archive (Parquet by table) that are not made from moments; those that
         are there stay. How many were given. Raises `ArchiveRefused`."""
         self._check_open()
-        with failures_named(self.path):
+        with failures_named(self.place.name):
             count: int = self._writer.call(partial(self._add_rows, stream_id, tables))
             return count
 

@@ -20,8 +20,8 @@ from memory.giving import Giving
 from memory.holding import Holding, budget_bytes
 from memory.ledger import Ledger
 from memory.maintenance import Maintenance
-from memory.media import MediaStore
 from memory.outliving import Outliving
+from memory.place import Place
 from memory.records import Episode, Hit, Query, Quote
 from memory.remember import Remembering
 from memory.resting import Resting
@@ -53,7 +53,7 @@ class LongTerm:
     def __init__(
         self,
         tables: Tables,
-        media: MediaStore,
+        place: Place,
         embedder: Embedder,
         remembering: Remembering,
         ledger: Ledger,
@@ -74,10 +74,10 @@ class LongTerm:
         )
         self.holding = Holding(
             tables,
-            media,
+            place,
             remembering,
             ledger,
-            Giving(tables, media, ledger, seal, self._rows_went),
+            Giving(tables, place.media, ledger, seal, self._rows_went),
             self.consolidation.reached,
             budget_bytes(budget.per_hour),
             budget_bytes(budget.total),

@@ -10,12 +10,12 @@ import time
 import warnings
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from lancedb.index import FTS, BTree, IvfFlat
 from lancedb.table import LanceTable
 
+from memory.place import Place
 from memory.tables import Tables
 
 FRAGMENTS = 20  # per table; more of them slow every read
@@ -44,8 +44,9 @@ FULL_TEXT = FTS(with_position=False, remove_stop_words=False)
 class Maintenance:
     """`seal` makes the tables' present versions durable; old ones go only after it."""
 
-    def __init__(self, tables: Tables, seal: Callable[[], None]) -> None:
+    def __init__(self, tables: Tables, place: Place, seal: Callable[[], None]) -> None:
         self.tables = tables
+        self._place = place
         self._seal = seal
         self._pruned = time.monotonic()
         self._rest_until = 0.0
@@ -118,7 +119,7 @@ class Maintenance:
             table.optimize()
         self.create_indexes(replace=True)
         self._drop_versions(0.0)
-        marked = [t for t in self.tables.all() if _has_deletions(t)]
+        marked = [t for t in self.tables.all() if self._place.any_beneath(t.name, "_deletions")]
         if marked:
             for table in marked:
                 table.update(values_sql={"id": "id"})
@@ -156,8 +157,3 @@ def unindexed_rows(observations: LanceTable) -> int:
     indexed = {name: i for i in observations.list_indices() for name in i.columns}
     index = indexed.get("search_text")
     return observations.count_rows() if index is None else int(index.num_unindexed_rows or 0)
-
-
-def _has_deletions(table: LanceTable) -> bool:
-    folder = Path(table.uri.removeprefix("file://")) / "_deletions"
-    return folder.is_dir() and any(folder.iterdir())

@@ -66,12 +66,19 @@ class MediaStore:
         sync_folder(path.parent)
         return size
 
-    def files(self) -> Iterator[os.DirEntry[str]]:
+    def size(self, digest: str) -> int | None:
+        """Bytes; None where it is not there."""
+        path = self.find(digest)
+        return None if path is None else path.stat().st_size
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """Every picture's digest and bytes."""
         if not self.path.is_dir():
             return
         for folder in os.scandir(self.path):
             with suppress(FileNotFoundError, NotADirectoryError):  # forgotten meanwhile, or a file
-                yield from os.scandir(folder.path)
+                for entry in os.scandir(folder.path):
+                    yield Path(entry.name).stem, entry.stat().st_size
 
     def _folder(self, digest: str) -> Path:
         return self.path / digest[:2]

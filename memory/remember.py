@@ -23,7 +23,8 @@ from memory.derive import derive
 from memory.embedder import Embedder
 from memory.errors import InvalidRequest
 from memory.ledger import Ledger
-from memory.media import MediaStore, check_digest
+from memory.media import check_digest
+from memory.place import Media
 from memory.tables import (
     MOMENTS,
     OBSERVATIONS,
@@ -65,7 +66,7 @@ class Remembering:
     def __init__(
         self,
         tables: Tables,
-        media: MediaStore,
+        media: Media,
         embedder: Embedder,
         seal: Callable[[], None],
         ledger: Ledger,
@@ -198,7 +199,7 @@ class Remembering:
             digest = moment.keyframe
             if digest is None or digest in given:
                 continue
-            if not DIGEST.fullmatch(digest) or self.media.find(digest) is None:
+            if not DIGEST.fullmatch(digest) or self.media.size(digest) is None:
                 raise InvalidRequest(f"the keyframe of {moment.id[:200]!r} was not given")
         for digest, content in given.items():
             check_digest(digest, content)

@@ -1,25 +1,20 @@
-"""The store: one folder that holds a memory. Read this first; `writer.py` says how writes go.
+"""The store: a memory, in a folder or in a bucket. Read this first; `writer.py` says how writes go.
 
-DIR/lock          who writes to it
-DIR/sealed.json   the table versions that are known to be on the disk
-DIR/tables/       LanceDB: streams, moments, observations, facts, corrections, episodes, ledger, pins,
-                  meta
-DIR/media/        keyframes by their SHA-256
+`place.py` says where the parts lie: the tables (LanceDB: streams, moments, observations, facts,
+corrections, episodes, ledger, pins, meta), the keyframes, who writes, and which versions of the
+tables belong together. `replica.py` reads it beside its writer.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from memory.durable import DurableTables
 from memory.embedder import Embedder
 from memory.errors import (
     KeyframeNotFound,
@@ -34,13 +29,12 @@ from memory.forget import Forgetting
 from memory.knowing import Knowing
 from memory.knowledge import Knowledge
 from memory.ledger import Ledger
-from memory.lock import StoreLock
 from memory.longterm import Budget, LongTerm
 from memory.maintenance import Maintenance, fragments, unindexed_rows
-from memory.media import MediaStore
 from memory.migrations import applied
+from memory.place import Place, place_of
 from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Stats
-from memory.remember import Remembering
+from memory.remember import Batch, Remembering
 from memory.retention import Retention
 from memory.search import Searcher
 from memory.tables import (
@@ -52,7 +46,7 @@ from memory.tables import (
     quote,
     select,
 )
-from memory.tier import Tier, check_bounds, settled
+from memory.tier import Tier, check_bounds
 from memory.writer import GroupWriter
 from perception.records import Moment, Observation, Stream
 
@@ -63,17 +57,18 @@ LOOKED_UP = 400
 
 class Store(Tier, Knowing):
     """Implements `memory.records.Memory`. Blocking; safe to use from many threads of one process.
+    `path`: a folder, or `s3://bucket/prefix` (`objects.py` says where its keys come from).
     `budget_mb_per_hour` bounds each hour of a stream, `budget_mb` all of them (10^6 bytes; None:
     without bound): what is least missed is given up, and the ledger says what.
 
     What is older than `retention` is forgotten by itself (None: nothing is). Raises on opening:
-    `StoreLocked`, `StoreNewer`, `StoreDamaged`, `StoreMissing` (with `create=False`), `StoreFull`,
-    `StoreReadOnly`.
+    `StoreLocked`, `StoreNewer`, `StoreDamaged`, `StoreMissing` (with `create=False`),
+    `StoreUnreachable`, `StoreFull`, `StoreReadOnly`.
     """
 
     def __init__(
         self,
-        path: Path,
+        path: Path | str | Place,
         embedder: Embedder,
         *,
         create: bool = True,
@@ -81,37 +76,50 @@ class Store(Tier, Knowing):
         budget_mb_per_hour: float | None = 10.0,
         budget_mb: float | None = None,
     ) -> None:
-        self.path = Path(path)
+        self.place = place_of(path) if isinstance(path, Path | str) else path
         self._kept_for = retention
         self._budget = Budget(budget_mb_per_hour, budget_mb)
-        if not (self.path / "tables").is_dir() and not create:
-            raise StoreMissing(f"there is no store at {self.path}")
-        with failures_named(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = StoreLock(self.path / "lock")
+        if not create and not self.place.exists():
+            raise StoreMissing(f"there is no store at {self.place.name}")
+        with failures_named(self.place.name):
+            self._lock = self.place.lock()
         try:
-            with failures_named(self.path, opening=True):
+            with failures_named(self.place.name, opening=True):
                 self._open(embedder)
         except BaseException:
             self._lock.release()
             raise
 
     def _open(self, embedder: Embedder) -> None:
-        durable = DurableTables(self.path)
-        durable.roll_back()
-        self.tables = open_tables(self.path / "tables")
-        self.media = MediaStore(self.path / "media")
-        self.maintenance = Maintenance(self.tables, self._seal)
+        self.place.roll_back()
+        self.tables = open_tables(self.place.connect())
+        self._make_parts(embedder)
         self.maintenance.create_indexes()
-        self._durable = durable
-        self._ledger = Ledger(self.tables)
-        self._remembering = Remembering(self.tables, self.media, embedder, self._seal, self._ledger)
         self._seal()
+        self._forgetting = Forgetting(
+            self.tables,
+            self.place,
+            self.maintenance.purge,
+            self._seal,
+            self._remembering,
+            self._longterm.resting,
+        )
+        self._closing = threading.Lock()
+        self._closed = False
+        self._writer = GroupWriter(self._commit, self._idle)
+
+    def _make_parts(self, embedder: Embedder) -> None:
+        """Over the open tables; nothing is written."""
+        self.maintenance = Maintenance(self.tables, self.place, self._seal)
+        self._ledger = Ledger(self.tables)
+        self._remembering = Remembering(
+            self.tables, self.place.media, embedder, self._seal, self._ledger
+        )
         self._knowledge = Knowledge(self.tables)
         self._search = Searcher(self.tables, embedder, self._knowledge)
         self._longterm = LongTerm(
             self.tables,
-            self.media,
+            self.place,
             embedder,
             self._remembering,
             self._ledger,
@@ -120,19 +128,8 @@ class Store(Tier, Knowing):
             self._seal,
             self._budget,
         )
-        self._forgetting = Forgetting(
-            self.tables,
-            self.media,
-            self.maintenance.purge,
-            self._seal,
-            self._remembering,
-            self._longterm.resting,
-        )
-        self._retention = Retention(self.tables, self._forgetting.forget, self._kept_for)
+        self._retention = Retention(self.tables, self._forget, self._kept_for)
         self._schema = len(applied(self.tables.db))
-        self._closing = threading.Lock()
-        self._closed = False
-        self._writer = GroupWriter(self._remembering.commit, self._idle)
 
     def close(self) -> None:
         """Finish what is being written and let go of the store. May be called twice."""
@@ -147,11 +144,18 @@ class Store(Tier, Knowing):
         """Raises `WriteFailed`, or `StoreClosed`, where nothing can be remembered any more until the
         store is opened anew."""
         self._check_open()
-        self._durable.check()
+        self.place.check()
         if not self._writer.running:
-            raise WriteFailed(f"the writer of the store at {self.path} has ended; open it again")
+            raise WriteFailed(
+                f"the writer of the store at {self.place.name} has ended; open it again"
+            )
 
-    def __enter__(self) -> Store:
+    @property
+    def path(self) -> Path:
+        """The folder; where the store lies in a bucket there is none."""
+        return Path(self.place.name)
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -170,7 +174,7 @@ class Store(Tier, Knowing):
         call may be repeated.
         """
         self._check_open()
-        with failures_named(self.path):
+        with failures_named(self.place.name):
             batch = self._remembering.prepare(stream, moments, keyframes)
             version: int = self._writer.write(batch)
             return version
@@ -182,12 +186,13 @@ class Store(Tier, Knowing):
         selection, and `StreamNotFound` or `MomentNotFound` for what is not there.
         """
         self._check_open()
-        with failures_named(self.path):
+        with failures_named(self.place.name):
             receipt: DeletionReceipt = self._writer.call(lambda: self._forget(what))
             return receipt
 
     def _forget(self, what: Selection) -> DeletionReceipt:
         """On the writer's thread: what names an entity is chosen and goes in one step."""
+        self.place.check()
         return self._forgetting.forget(self._named(what))
 
     # Reading
@@ -195,8 +200,8 @@ class Store(Tier, Knowing):
     def search(self, query: Query) -> list[Hit]:
         """The best observations for the query, best first. Raises `InvalidRequest`."""
         self._check_open()
-        hits = settled(lambda: self._search.search(query))
-        outlived = settled(lambda: self._longterm.search(query))
+        hits = self._settled(lambda: self._search.search(query))
+        outlived = self._settled(lambda: self._longterm.search(query))
         if outlived:
             hits = sorted((*hits, *outlived), key=lambda hit: -hit.score)[: query.limit]
         if not self._remembering.unsettled:
@@ -211,7 +216,7 @@ class Store(Tier, Knowing):
         self._check_open()
         streams = list(dict(self._remembering.streams).values())
         if version is not None and version < self._version():
-            reached = settled(partial(self._search.reached, version))
+            reached = self._settled(partial(self._search.reached, version))
             streams = [
                 replace(stream, seconds=reached.get(stream.id, stream.seconds))
                 for stream in streams
@@ -241,7 +246,7 @@ class Store(Tier, Knowing):
         rows = self._select("moments", f"id = {quote(moment_id)}")
         held = self._observations_of(rows[0]["stream_id"], [moment_id]) if rows else {}
         known = moment_of(rows[0], held.get(moment_id, ())) if rows else None
-        found = settled(lambda: self._longterm.with_quotes(moment_id, known))
+        found = self._settled(lambda: self._longterm.with_quotes(moment_id, known))
         if found is None:
             raise MomentNotFound(f"no moment {moment_id[:200]!r} is remembered")
         return found
@@ -251,7 +256,7 @@ class Store(Tier, Knowing):
         digest = self._moment_row(moment_id)["keyframe"]
         if digest is None:
             raise KeyframeNotFound(f"the moment {moment_id[:200]!r} has no keyframe")
-        return self.media.read(digest)
+        return self.place.media.read(digest)
 
     def neighbours(
         self, observations: Sequence[Observation], seconds: float, version: int | None = None
@@ -277,14 +282,14 @@ class Store(Tier, Knowing):
     def stats(self) -> Stats:
         self._check_open()
         tables = self.tables
-        keyframes = sum(1 for _ in self.media.files())
+        pictures = [size for _, size in self.place.media.sizes()]
         return Stats(
             streams=tables.streams.count_rows(),
             moments=tables.moments.count_rows(),
             observations=tables.observations.count_rows(),
-            keyframes=keyframes,
-            table_bytes=_bytes(self.path / "tables"),
-            media_bytes=_bytes(self.path / "media"),
+            keyframes=len(pictures),
+            table_bytes=self.place.bytes("tables"),
+            media_bytes=sum(pictures),
             version=self._version(),
             schema=self._schema,
             fragments=sum(fragments(table) for table in tables.all()),
@@ -307,7 +312,12 @@ class Store(Tier, Knowing):
     def _version(self) -> int:
         return int(self.tables.observations.version)
 
+    def _commit(self, batches: list[Batch]) -> int:
+        self.place.check()
+        return self._remembering.commit(batches)
+
     def _idle(self) -> None:
+        self.place.check()
         self._search.sync()
         self.maintenance.idle()
         self._retention.idle()
@@ -315,12 +325,13 @@ class Store(Tier, Knowing):
 
     def _seal(self) -> None:
         """What a commit that failed midway has left must go before it would be made durable."""
+        self.place.check()
         self._remembering.undo()
-        self._durable.seal({table.name: table.version for table in self.tables.all()})
+        self.place.seal({table.name: table.version for table in self.tables.all()})
 
     def _select(self, table: str, where: str | None, columns: list[str] | None = None) -> list[Row]:
         self._check_open()
-        return settled(lambda: select(getattr(self.tables, table), where, columns))
+        return self._settled(lambda: select(getattr(self.tables, table), where, columns))
 
     def _stream(self, stream_id: str) -> Stream:
         self._check_open()
@@ -371,13 +382,3 @@ def _by_version(where: str, version: int | None) -> str:
 
 def _in_time(row: Row) -> tuple[float, str, str]:
     return row["start"], row["kind"], row["id"]
-
-
-def _bytes(folder: Path) -> int:
-    """Bytes of the files beneath; what vanishes meanwhile (a dropped version) counts nothing."""
-    total = 0
-    for where, _, names in os.walk(folder):
-        for name in names:
-            with suppress(FileNotFoundError):
-                total += os.stat(os.path.join(where, name)).st_size
-    return total

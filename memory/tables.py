@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, cast
 
 import lancedb
@@ -135,24 +134,27 @@ class Tables:
         )
 
 
-def connect(path: Path, fresh_within: float | None = None) -> lancedb.DBConnection:
-    """`fresh_within`: seconds after which another process's commits are seen (None: only our own)."""
-    interval = None if fresh_within is None else timedelta(seconds=fresh_within)
+def connect(uri: str, storage_options: dict[str, str] | None = None) -> lancedb.DBConnection:
+    """A folder's path, or an address with what its server asks for. Only our own commits are seen."""
     session = lancedb.Session(
         index_cache_size_bytes=INDEX_CACHE_BYTES, metadata_cache_size_bytes=METADATA_CACHE_BYTES
     )
-    return lancedb.connect(str(path), read_consistency_interval=interval, session=session)
+    return lancedb.connect(uri, storage_options=storage_options, session=session)
 
 
-def open_tables(path: Path) -> Tables:
-    """Open the tables in the folder `path`, creating or migrating them to the newest schema.
+def open_tables(db: lancedb.DBConnection) -> Tables:
+    """Open the tables, creating or migrating them to the newest schema.
 
     Raises `StoreNewer`, before anything is written, when a newer Lookback wrote them.
     """
     from memory.migrations import migrate  # it reads the schemas above
 
-    db = connect(path)
     migrate(db)
+    return tables_of(db)
+
+
+def tables_of(db: lancedb.DBConnection) -> Tables:
+    """The tables as they are."""
     return Tables(
         db=db,
         streams=cast(LanceTable, db.open_table("streams")),

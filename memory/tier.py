@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from memory.errors import InvalidRequest
 from memory.failures import damaged, failures_named
 from memory.ledger import Ledger
 from memory.longterm import LongTerm
+from memory.place import Place
 from memory.records import Episode, GivenUp
 from memory.writer import GroupWriter
 from perception.records import Stream
@@ -18,10 +18,17 @@ T = TypeVar("T")
 RETRIES = 4
 
 
-class Tier:
+class Reading:
+    """What every read of a store goes through."""
+
+    def _settled(self, read: Callable[[], T]) -> T:
+        return settled(read)
+
+
+class Tier(Reading):
     """The part of `Store` about episodes, budget and pins."""
 
-    path: Path
+    place: Place
     _longterm: LongTerm
     _ledger: Ledger
     _writer: GroupWriter[Any]
@@ -32,7 +39,7 @@ class Tier:
         """Do at once what the writer's thread does bit by bit when idle: close every episode that
         can be closed, and hold every hour that is over to its budget."""
         self._check_open()
-        with failures_named(self.path):
+        with failures_named(self.place.name):
             self._writer.call(self._longterm.run)
 
     def pin(self, moment_ids: Sequence[str], pinned: bool = True) -> None:
@@ -40,13 +47,13 @@ class Tier:
         Raises `MomentNotFound`."""
         self._check_open()
         if moment_ids:
-            with failures_named(self.path):
+            with failures_named(self.place.name):
                 self._writer.call(lambda: self._longterm.pin(moment_ids, pinned))
 
     def pinned(self, moment_ids: Sequence[str]) -> set[str]:
         """Those of the moments that are pinned."""
         self._check_open()
-        return settled(lambda: self._longterm.pinned(moment_ids))
+        return self._settled(lambda: self._longterm.pinned(moment_ids))
 
     def episodes(
         self,
@@ -60,7 +67,7 @@ class Tier:
         self._check_open()
         self._stream(stream_id)
         check_bounds(start, end)
-        return settled(lambda: self._longterm.episodes(stream_id, start, end, level))
+        return self._settled(lambda: self._longterm.episodes(stream_id, start, end, level))
 
     def dropped(
         self,
@@ -73,18 +80,20 @@ class Tier:
         text, only in hours whose dropped observations held all of its words."""
         self._check_open()
         check_bounds(start, end)
-        return settled(lambda: self._ledger.dropped(stream_id, start, end, text))
+        return self._settled(lambda: self._ledger.dropped(stream_id, start, end, text))
 
 
-def settled(read: Callable[[], T]) -> T:
+def settled(read: Callable[[], T], renew: Callable[[], object] | None = None) -> T:
     """Forgetting takes the files of every older version away, also from under a read that has just
-    begun; the same read of the newest version then answers."""
+    begun; the same read of the newest version, which `renew` opens, then answers."""
     for _ in range(RETRIES):
         try:
             return read()
         except (OSError, RuntimeError) as failure:
             if "not found" not in str(failure).lower():
                 raise damaged("a part of the store", failure) from failure
+            if renew is not None:
+                renew()
     return read()
 
 

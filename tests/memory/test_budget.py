@@ -265,12 +265,12 @@ def test_keyframes_that_a_crash_left_are_removed_on_opening(tmp_path: Path) -> N
         kept = FIRST[3].keyframe
         assert kept is not None
         lost = digest_of(-1.0)
-        store.media.write(lost, content_of(-1.0))
+        store.place.media.write(lost, content_of(-1.0))
         store.path.joinpath(LEAVING).write_text(f'["{lost}", "{kept}"]')
     with open_store(tmp_path, 0.2) as store:
         store.consolidate()
-        assert store.media.find(lost) is None
-        assert store.media.find(kept) is not None
+        assert store.place.media.size(lost) is None
+        assert store.place.media.size(kept) is not None
         assert not (tmp_path / LEAVING).exists()
 
 

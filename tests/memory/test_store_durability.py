@@ -341,14 +341,14 @@ def test_forgetting_that_is_cut_off_takes_a_picture_only_with_its_moment(
     with Store(tmp_path, HashEmbedder()) as store:
         store.remember(stream(), [shown, moment(1)], {digest: content})
         with monkeypatch.context() as broken:
-            broken.setattr(store.media, "remove", fails_with(OSError(errno.EIO, "I/O error")))
+            broken.setattr(store.place.media, "remove", fails_with(OSError(errno.EIO, "I/O error")))
             with pytest.raises(WriteFailed):
                 store.forget(Selection(moment_ids=(shown.id,)))
         sealed = DurableTables(tmp_path)
         assert sealed.roll_back() == []
     with Store(tmp_path, HashEmbedder()) as store:
         assert store.timeline("cam") == [moment(1)]
-        assert store.media.find(digest) is None
+        assert store.place.media.size(digest) is None
 
 
 @pytest.mark.parametrize("age", [0.0, 1000.0])

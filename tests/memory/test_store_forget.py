@@ -153,7 +153,7 @@ def test_a_deletion_that_was_cut_off_is_finished_on_opening(tmp_path: Path) -> N
         (tmp_path / UNFINISHED).write_bytes(b"")
     with Store(tmp_path, HashEmbedder()) as store:
         assert traces(store, vectors_of=texts) == []
-        assert store.media.find(digest) is None
+        assert store.place.media.size(digest) is None
         assert not (tmp_path / UNFINISHED).exists()
         assert len(store.timeline("cam")) == 30
 
