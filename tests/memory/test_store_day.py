@@ -12,7 +12,7 @@ from tests.memory.storing import HashEmbedder, moment, stream
 
 pytestmark = pytest.mark.soak
 
-APPENDS = 2_400  # a commit each; a day has one every 36 s at this number
+APPENDS = 600  # a commit each
 MOST_FRAGMENTS = 50
 
 
