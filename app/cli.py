@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.console import Console
@@ -34,7 +35,10 @@ app = typer.Typer(
 err = Console(stderr=True, highlight=False)
 
 Store = Annotated[
-    Path | None, typer.Option(help="Directory that holds the memory [env: LOOKBACK_STORE].")
+    str | None,
+    typer.Option(
+        metavar="DIR", help="Directory (or s3://…) that holds the memory [env: LOOKBACK_STORE]."
+    ),
 ]
 Url = Annotated[str | None, typer.Option(help="A running server, instead of a store here.")]
 StreamId = Annotated[str | None, typer.Option(help="Only this stream.")]
@@ -272,12 +276,17 @@ def pin(
     undo: Annotated[bool, typer.Option("--undo", help="No longer keep it.")] = False,
     store: Store = None,
     url: Url = None,
+    as_json: Json = False,
 ) -> None:
     """Keep a moment whole, whatever the budget says."""
-    path = f"/v1/moments/{moment_id}/pin"
+    path = f"/v1/moments/{quote(moment_id, safe='')}/pin"
 
     async def pinning(client: Client) -> None:
-        await (client.delete(path, {}) if undo else client.post(path, {}))
+        done = await (client.delete(path, {}) if undo else client.post(path, {}))
+        if as_json:
+            print(json.dumps({"type": "pin", **done}))
+        else:
+            err.print(f"{moment_id} is {'kept' if done['pinned'] else 'no longer kept'} whole")
 
     _with_client(load(store=store), url, pinning)
 

@@ -172,7 +172,7 @@ async def connect(
 
 async def live_server(settings: Settings) -> str | None:
     """The URL of the server that has this store open, if it is alive."""
-    announced = await asyncio.to_thread(server_of, settings.store)
+    announced = await asyncio.to_thread(server_of, settings)
     if announced is None:
         return None
     async with to_server(announced.url, None) as client:

@@ -20,8 +20,11 @@ from rich.table import Table
 
 import models
 from app.trial_loads import LoadFailed, seconds_to_load
+from memory.errors import StoreUnreachable
+from memory.place import is_remote, place_of
 
 MEMORY_NEEDED = 4 * 2**30  # bytes; what all processes hold together while idle
+TRIED = "doctor.tried"  # an object written to see whether one may
 SPACE_NEEDED = 2**30  # bytes; an hour's media and tables, with room to compact
 
 
@@ -71,12 +74,13 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class StorePlace:
-    """The directory that would hold the memory. Free space in bytes."""
+    """The directory, or the prefix of a bucket, that would hold the memory. Free space in bytes;
+    None where it has no bound."""
 
     path: str
     exists: bool
     writable: bool
-    free: int
+    free: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ class Report:
 
 
 def examine(
-    store: Path,
+    store: Path | str,
     port: int,
     host: str,
     load: Callable[[str, Path], float] = seconds_to_load,
@@ -116,7 +120,7 @@ def examine(
         models=states,
         devices=_devices(problems),
         port=_port(host, port, problems),
-        store=_store(store.expanduser(), problems),
+        store=_store(store, problems),
         problems=tuple(problems),
     )
 
@@ -139,7 +143,8 @@ def render(report: Report, console: Console) -> None:
     store = report.store
     console.print(
         f"store     {store.path} ({'there' if store.exists else 'will be made'}, "
-        f"{'writable' if store.writable else 'not writable'}, {_size(store.free)} free)",
+        f"{'writable' if store.writable else 'not writable'}"
+        f"{'' if store.free is None else f', {_size(store.free)} free'})",
         highlight=False,
         soft_wrap=True,
     )
@@ -258,8 +263,10 @@ def _is_lookback(host: str, port: int) -> bool:
     return b'"deployments"' in said
 
 
-def _store(path: Path, problems: list[Problem]) -> StorePlace:
-    nearest = path
+def _store(store: Path | str, problems: list[Problem]) -> StorePlace:
+    if is_remote(store):
+        return _bucket(str(store), problems)
+    nearest = path = Path(store).expanduser()
     while not nearest.exists():
         nearest = nearest.parent
     why = _unwritable(nearest)
@@ -283,6 +290,19 @@ def _store(path: Path, problems: list[Problem]) -> StorePlace:
             )
         )
     return StorePlace(str(path), path.is_dir(), not why, free)
+
+
+def _bucket(url: str, problems: list[Problem]) -> StorePlace:
+    """Asked with the keys there are; writing is tried, and taken away again."""
+    try:
+        place = place_of(url)
+        place.write(TRIED, b"")
+        place.remove(TRIED)
+        return StorePlace(url, place.exists(), True, None)
+    except StoreUnreachable as failure:
+        command = "export AWS_ENDPOINT_URL=… AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…"
+        problems.append(Problem("nothing can be remembered", str(failure), command, True))
+        return StorePlace(url, False, False, None)
 
 
 def _unwritable(directory: Path) -> str:

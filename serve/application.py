@@ -3,6 +3,8 @@
 gateway ─► Perception
    │  └──► Memory ◄── Reasoning
    └─────► Reasoning
+
+With the setting `memory_readers`, both read from MemoryReader instead, which follows the store.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from ray.serve import Application
 from serve.deployments import MemoryDeployment, PerceptionDeployment, ReasoningDeployment
 from serve.gateway import Extension
 from serve.gateway_deployment import GatewayDeployment
+from serve.reading import MemoryReaderDeployment
 from serve.settings import load, read_profile, require_token
 
 REFUSED_AT_ONCE = 64  # requests; with them come the probes, which are never refused
@@ -39,6 +42,11 @@ def build(args: dict[str, Any], extend: Extension | None = None) -> Application:
     perception = sized(PerceptionDeployment, max_queued_requests=settings.perception_queue)
     reasoning = sized(ReasoningDeployment, max_queued_requests=settings.answer_queue)
     memory = sized(MemoryDeployment, max_queued_requests=settings.memory_queue).bind(plain)
+    readers = None
+    if settings.memory_readers:
+        limits = {"max_queued_requests": settings.memory_queue}
+        reader = sized(MemoryReaderDeployment, num_replicas=settings.memory_readers, **limits)
+        readers = reader.bind(plain)
     # The gateway refuses in words what is beyond its setting; Ray must let that much through.
     gateway = sized(
         GatewayDeployment,
@@ -46,6 +54,11 @@ def build(args: dict[str, Any], extend: Extension | None = None) -> Application:
         max_queued_requests=settings.http_requests,
     )
     application: Application = gateway.bind(
-        plain, perception.bind(plain), memory, reasoning.bind(plain, memory), extend
+        plain,
+        perception.bind(plain),
+        memory,
+        reasoning.bind(plain, memory, readers),
+        extend,
+        readers,
     )
     return application

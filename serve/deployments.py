@@ -37,7 +37,7 @@ from serve import metrics
 from serve.errors import Unavailable
 from serve.loading import load_agent, load_perceiver, load_speaker, open_store
 from serve.rehearsal import rehearse_store
-from serve.remote import Part, RemoteMemory
+from serve.remote import memory_of
 from serve.services import InProcessMemory
 from serve.settings import Settings
 from serve.slots import Slots
@@ -157,6 +157,9 @@ class MemoryDeployment:
     async def pin(self, moment_ids: Sequence[str], pinned: bool) -> None:
         await self._memory.pin(moment_ids, pinned)
 
+    async def pinned(self, moment_ids: Sequence[str]) -> set[str]:
+        return await self._memory.pinned(moment_ids)
+
     async def moment(self, moment_id: str) -> Moment:
         return await self._memory.moment(moment_id)
 
@@ -209,11 +212,11 @@ class ReasoningDeployment:
     """Answers questions from what Memory finds, token by token."""
 
     async def __init__(  # type: ignore[misc]  # Ray Serve awaits it
-        self, plain: dict[str, Any], memory: Any
+        self, plain: dict[str, Any], memory: Any, readers: Any = None
     ) -> None:
         settings = Settings(**plain)
         self._work = Work()
-        self._agent, generator = load_agent(settings, RemoteMemory(Part("Memory", memory)))
+        self._agent, generator = load_agent(settings, memory_of(memory, readers))
         self._speaker: Callable[[], Speaker | None] = lru_cache(maxsize=1)(
             lambda: load_speaker(settings)
         )

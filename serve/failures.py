@@ -31,6 +31,7 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     memory_errors.KeyframeTorn: (500, "keyframe_torn"),
     memory_errors.InvalidRequest: (400, "bad_request"),
     memory_errors.StoreDamaged: (500, "store_damaged"),
+    memory_errors.StoreUnreachable: (503, "store_unreachable"),
     memory_errors.StoreUnusable: (409, "store_unusable"),
     memory_errors.StoreFull: (507, "store_full"),
     memory_errors.StoreReadOnly: (507, "store_read_only"),

@@ -13,7 +13,7 @@ from ray import serve
 from serve.gateway import Extension, build_app
 from serve.hub import UPLOADS
 from serve.rehearsal import rehearse_pipeline
-from serve.remote import Part, RemoteMemory, RemotePerceiver, RemoteReasoning, RemoteTalking
+from serve.remote import Part, RemotePerceiver, RemoteReasoning, RemoteTalking, memory_of
 from serve.services import Services
 from serve.settings import Settings
 from serve.trimming import keep_trimmed
@@ -31,22 +31,25 @@ class GatewayDeployment:
         memory: Any,
         reasoning: Any,
         extend: Extension | None,
+        readers: Any = None,
     ) -> None:
         self._extend = extend
         self._settings = Settings(**plain)
         # What a killed server left half replayed must not outlive what it holds being forgotten.
-        shutil.rmtree(self._settings.store / UPLOADS, ignore_errors=True)
+        shutil.rmtree(self._settings.local / UPLOADS, ignore_errors=True)
         rehearse_pipeline()
         keep_trimmed()
         self._perception = Part("Perception", perception)
         self._memory = Part("Memory", memory)
         self._reasoning = Part("Reasoning", reasoning)
-        self._parts = (self._perception, self._memory, self._reasoning)
+        self._shared = memory_of(memory, readers)
+        more = () if readers is None else (Part("Readers", readers),)
+        self._parts = (self._perception, self._memory, self._reasoning, *more)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         services = Services(
             perception=RemotePerceiver(self._perception),
-            memory=RemoteMemory(self._memory),
+            memory=self._shared,
             reasoning=RemoteReasoning(self._reasoning),
             healthy=self._healthy,
             talking=RemoteTalking(self._reasoning),

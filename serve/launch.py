@@ -102,7 +102,7 @@ def check(settings: Settings) -> None:
     """
     if not settings.on_loopback and settings.token is None:
         raise TokenNeeded(settings.host)
-    deadline = time.monotonic() + (AFTERMATH if _crashed(settings.store) else 0.0)
+    deadline = time.monotonic() + (AFTERMATH if _crashed(settings) else 0.0)
     while True:
         try:
             _port_free(settings)
@@ -127,7 +127,7 @@ def _port_free(settings: Settings) -> None:
             raise PortInUse(settings.host, settings.port) from error
 
 
-def _store_opens(store: Path) -> None:
+def _store_opens(store: Path | str) -> None:
     """Open the store for a moment: locked, newer, full and read-only are found out now. In a process
     of its own, because LanceDB's threads would not survive the forks by which Ray starts."""
     spawn = multiprocessing.get_context("spawn")
@@ -135,7 +135,7 @@ def _store_opens(store: Path) -> None:
         apart.submit(open_and_close, store).result()
 
 
-def open_and_close(store: Path) -> None:
+def open_and_close(store: Path | str) -> None:
     """Raises StoreLocked and its kin."""
     from memory.embedder import HashEmbedder
     from memory.store import Store
@@ -143,9 +143,9 @@ def open_and_close(store: Path) -> None:
     Store(store, HashEmbedder()).close()
 
 
-def _crashed(store: Path) -> bool:
+def _crashed(settings: Settings) -> bool:
     """Whether a server announced itself here and is gone without having taken its leave."""
-    announced = server_of(store)
+    announced = server_of(settings)
     return announced is not None and not Path(f"/proc/{announced.pid}").exists()
 
 
@@ -167,10 +167,10 @@ class Announced:
     pid: int
 
 
-def server_of(store: Path) -> Announced | None:
-    """The server that announced itself in this store; it may have died since."""
+def server_of(settings: Settings) -> Announced | None:
+    """The server of this machine that announced itself for this store; it may have died since."""
     try:
-        announced = json.loads((store / ADDRESS_FILE).read_text())
+        announced = json.loads((settings.local / ADDRESS_FILE).read_text())
         return Announced(str(announced["url"]), int(announced["pid"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -242,8 +242,9 @@ def _last_words(error: Exception) -> str:
 
 @contextmanager
 def _announced(settings: Settings) -> Iterator[None]:
-    """A file in the store that tells the command line where its server is."""
-    path = settings.store / ADDRESS_FILE
+    """A file that tells the command line where its server is."""
+    path = settings.local / ADDRESS_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
     mine = {"url": settings.url, "pid": os.getpid()}
     part = path.with_suffix(".part")
     part.write_text(json.dumps(mine))

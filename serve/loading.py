@@ -15,6 +15,7 @@ from serve.settings import Settings
 
 if TYPE_CHECKING:
     from memory.records import MemoryReader
+    from memory.replica import ReadOnlyStore
     from memory.store import Store
     from perception.perceiver import LocalPerceiver
     from reasoning import Agent, GgufGenerator
@@ -46,6 +47,15 @@ def open_store(settings: Settings, create: bool = True) -> Store:
         budget_mb_per_hour=settings.budget_mb_per_hour,
         budget_mb=settings.budget_mb,
     )
+
+
+def open_reader(settings: Settings) -> ReadOnlyStore:
+    """The store, to be read beside its writer. Raises StoreMissing before that has opened it."""
+    from memory.embedder import MiniLM
+    from memory.replica import ReadOnlyStore
+    from serve.measured import MeasuredEmbedder
+
+    return ReadOnlyStore(settings.store, MeasuredEmbedder(MiniLM(models.locate("minilm"))))
 
 
 def load_agent(settings: Settings, memory: MemoryReader) -> tuple[Agent, GgufGenerator]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -14,6 +15,8 @@ from reasoning.speaker import Speech
 from serve import metrics
 from serve.errors import Busy, Unavailable
 from serve.services import InProcessMemory
+
+log = logging.getLogger("lookback.serve")
 
 PING_TIMEOUT = 5.0  # seconds
 # A ping waits behind what is at work. A part that answered something this many seconds ago is
@@ -89,6 +92,41 @@ class RemoteMemory(InProcessMemory):
 
     async def _call(self, method: str, *arguments: Any) -> Any:
         return await self._part.call(method, *arguments)
+
+
+# What a reader answers as well as the writer. A snapshot is the writer's: it names the newest.
+READS = frozenset(
+    "search neighbours streams timeline episodes dropped moment keyframe facts corrections rows".split()
+)
+
+
+class SharedMemory(RemoteMemory):
+    """The Memory deployment for writes, the MemoryReader deployment for reads.
+
+    Whoever wrote or took a snapshot here reads at least that version; where no reader has come so
+    far in time, the writer answers."""
+
+    def __init__(self, part: Part, readers: Part) -> None:
+        super().__init__(part)
+        self._readers = readers
+        self._seen = 0
+
+    async def _call(self, method: str, *arguments: Any) -> Any:
+        if method in READS:
+            try:
+                return await self._readers.call("read", method, arguments, self._seen)
+            except (Busy, Unavailable) as failure:
+                log.warning("memory is read from its writer: %s", failure)
+        result = await super()._call(method, *arguments)
+        version = result if method == "remember" else getattr(result, "version", 0)
+        self._seen = max(self._seen, int(version))
+        return result
+
+
+def memory_of(memory: Any, readers: Any = None) -> RemoteMemory:
+    """Over the deployments' handles; without readers the writer does everything."""
+    part = Part("Memory", memory)
+    return RemoteMemory(part) if readers is None else SharedMemory(part, Part("Readers", readers))
 
 
 class RemotePerceiver:

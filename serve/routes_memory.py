@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, HTTPException, Query, Response
 
 from memory.records import Selection
 from perception.records import Moment, Stream
 from serve import api, metrics
 from serve.hub import Hub
 from serve.services import MemoryService
+
+PINS_ASKED = 100  # moments in one request
 
 
 def router(hub: Hub) -> APIRouter:
@@ -73,7 +75,8 @@ def router(hub: Hub) -> APIRouter:
 def _of_moments(routes: APIRouter, memory: MemoryService) -> None:
     @routes.get("/moments/{moment_id}", summary="One moment, with its observations")
     async def moment(moment_id: str) -> dict[str, Any]:
-        return api.moment_json(await memory.moment(moment_id))
+        found = api.moment_json(await memory.moment(moment_id))
+        return {**found, "pinned": bool(await memory.pinned([moment_id]))}
 
     @routes.get("/moments/{moment_id}/keyframe", summary="Its picture", response_class=Response)
     async def keyframe(moment_id: str) -> Response:
@@ -86,6 +89,10 @@ def _of_moments(routes: APIRouter, memory: MemoryService) -> None:
     async def pin(moment_id: str) -> dict[str, Any]:
         await memory.pin([moment_id])
         return {"moment_id": moment_id, "pinned": True}
+
+    @routes.get("/pins", summary="Which of these moments are pinned")
+    async def pins(moment_id: Annotated[list[str], Query(max_length=PINS_ASKED)]) -> dict[str, Any]:
+        return {"pinned": sorted(await memory.pinned(moment_id))}
 
     @routes.delete("/moments/{moment_id}/pin", summary="No longer keep it whatever the budget")
     async def unpin(moment_id: str) -> dict[str, Any]:

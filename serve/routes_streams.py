@@ -80,7 +80,7 @@ def router(hub: Hub) -> APIRouter:
         known = await hub.find_stream(stream_id)
         name = Path(file.filename or "").name[:LONGEST_NAME] or "upload"
         stream = known or Stream(stream_id, begun or datetime.now(UTC), name)
-        path = await asyncio.to_thread(_keep, file, hub.settings.store)
+        path = await asyncio.to_thread(_keep, file, hub.settings.local)
         try:
             opened = await asyncio.to_thread(hub.replays.open, path, speed)
             return hub.replays.start(stream, opened, path, name).to_json()
@@ -93,9 +93,9 @@ def router(hub: Hub) -> APIRouter:
     return routes
 
 
-def _keep(file: UploadFile, store: Path) -> Path:
+def _keep(file: UploadFile, beside: Path) -> Path:
     """The upload as a file of its own beside the store, so that a full disk is found out now."""
-    folder = store / UPLOADS
+    folder = beside / UPLOADS
     folder.mkdir(parents=True, exist_ok=True)
     suffix = Path(file.filename or "").suffix[:12]
     handle, name = tempfile.mkstemp(dir=folder, suffix=suffix)

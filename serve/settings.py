@@ -6,6 +6,7 @@ application's `args` are settings. Precedence: flag, environment, profile, defau
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import os
 from pathlib import Path
@@ -30,8 +31,16 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address the server listens on.")
     port: int = Field(7860, ge=1, le=65535, description="Port the server listens on.")
-    store: Path = Field(
-        Path("~/.local/share/lookback"), description="Directory that holds the memory."
+    store: Path | str = Field(
+        Path("~/.local/share/lookback"),
+        description="Directory that holds the memory, or s3://bucket/prefix (address and keys as "
+        "AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION).",
+    )
+    memory_readers: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Processes that search and read memory beside the one that writes it.",
     )
     profile: str = Field("embedded", description="embedded, or a profile file.")
     token: SecretStr | None = Field(
@@ -119,16 +128,32 @@ class Settings(BaseSettings):
             return None
         return SecretStr(value.get_secret_value().strip())
 
-    @field_validator("store")
+    @field_validator("store", mode="before")
     @classmethod
-    def _expand(cls, value: Path) -> Path:
-        return value.expanduser().resolve()
+    def _place(cls, value: object) -> object:
+        """A path is made whole; on the command line `s3://` comes as a path, one slash short."""
+        text = str(value)
+        if text.startswith("s3:/"):
+            address = "s3://" + text.removeprefix("s3:").strip("/")
+            if len(address) < len("s3://abc"):
+                raise ValueError("s3://bucket/prefix")
+            return address
+        return Path(text).expanduser().resolve() if isinstance(value, Path | str) else value
 
     @field_validator("ice_servers")
     @classmethod
     def _readable(cls, value: str) -> str:
         ice.read(value)
         return value
+
+    @property
+    def local(self) -> Path:
+        """The folder for what belongs to this machine: uploads, where the server runs. It is the
+        store itself, unless that lies elsewhere."""
+        if isinstance(self.store, Path):
+            return self.store
+        name = hashlib.sha256(self.store.encode()).hexdigest()[:16]
+        return Path("~/.local/share/lookback-remote").expanduser() / name
 
     @property
     def on_loopback(self) -> bool:

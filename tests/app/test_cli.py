@@ -38,6 +38,7 @@ def test_help_lists_every_command() -> None:
         "timeline",
         "stats",
         "forget",
+        "pin",
         "export",
         "import",
         "doctor",
@@ -98,6 +99,19 @@ def test_json_is_one_object_a_line_and_nothing_else(store: Path) -> None:
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         assert lines
         assert all(isinstance(line, dict) for line in lines)
+
+
+def test_a_moment_is_pinned_and_let_go(store: Path) -> None:
+    moment_id = "attic:0000061000"
+    for undo, kept in (([], True), (["--undo"], False)):
+        done = lookback("pin", moment_id, *undo, "--store", str(store), "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == {"type": "pin", "moment_id": moment_id, "pinned": kept}
+        with Store(store, HashEmbedder()) as opened:
+            assert opened.pinned([moment_id]) == ({moment_id} if kept else set())
+    unknown = lookback("pin", "attic:0000000000", "--store", str(store))
+    assert unknown.returncode == 2
+    assert "no moment" in unknown.stderr
 
 
 def test_export_is_readable_without_us(store: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import models
 from app import doctor
 from app.trial_loads import LoadFailed, seconds_to_load
 from models.records import File, Model, Part
+from tests.memory.s3 import KEY, SECRET, serving
 
 pytestmark = pytest.mark.unit
 
@@ -145,6 +146,30 @@ def test_a_store_that_cannot_be_written_is_a_problem(tmp_path: Path, free: int) 
     assert not report.store.writable
     assert not report.ok
     assert "LOOKBACK_STORE" in str(report.problems[0].command)
+
+
+def test_a_bucket_is_tried_and_what_is_wrong_with_it_said_without_keys(
+    free: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as s3:
+        for name, value in s3.environment.items():
+            monkeypatch.setenv(name, value)
+        url = s3.make_bucket("doctors")
+        report = doctor.examine(url, free, "127.0.0.1")
+        assert report.ok
+        assert (report.store.writable, report.store.exists, report.store.free) == (
+            True,
+            False,
+            None,
+        )
+        assert f"{url} (will be made, writable)" in text(report)
+        assert s3.objects("doctors") == {}
+        wrong = doctor.examine("s3://nobodys/memory", free, "127.0.0.1")
+    assert not wrong.ok
+    assert "has no such bucket" in wrong.problems[0].why
+    said = json.dumps(wrong.to_json()) + text(wrong)
+    assert KEY not in said
+    assert SECRET not in said
 
 
 def test_a_library_that_fails_is_reported_in_its_own_words(tmp_path: Path) -> None:

@@ -77,6 +77,44 @@ async def test_search_finds_by_words_and_filters_by_kind_and_time(
     await expect(results).to_contain_text("Nothing like that is remembered.")
 
 
+async def test_a_moment_is_pinned_by_keyboard_from_the_results_and_from_its_evidence(
+    page_site: Site, visitor: Visitor
+) -> None:
+    stream_id = meeting(page_site, visitor)
+    (moment,) = [m for m in page_site.store.timeline(stream_id) if "remote" in m.text]
+    page = await visitor.open(page_site.url, "memory")
+    await page.get_by_role("searchbox").fill("remote")
+    await page.keyboard.press("Enter")
+    row = page.get_by_role("list", name="Results").get_by_role("listitem")
+    row = row.filter(has_text="second drawer")
+    keep = row.get_by_role("button", name="Keep the moment at 0:04")
+    await expect(keep).to_have_attribute("aria-pressed", "false")
+    await keep.focus()
+    await page.keyboard.press("Space")
+    await expect(keep).to_have_attribute("aria-pressed", "true")
+    await expect(keep).to_be_focused()
+    assert page_site.store.pinned([moment.id]) == {moment.id}
+    await row.get_by_role("button").first.click()
+    shown = page.get_by_role("dialog").get_by_role("button", name="Keep the moment at 0:04")
+    await expect(shown).to_have_text("Kept")
+    await shown.press("Enter")
+    await expect(shown).to_have_text("Keep this moment")
+    assert page_site.store.pinned([moment.id]) == set()
+    await page.keyboard.press("Escape")
+    await expect(keep).to_have_attribute("aria-pressed", "false")
+
+
+async def test_pinned_moments_are_shown_as_kept(page_site: Site, visitor: Visitor) -> None:
+    stream_id = meeting(page_site, visitor)
+    ids = [moment.id for moment in page_site.store.timeline(stream_id)]
+    page_site.store.pin(ids[:1])
+    page = await visitor.open(page_site.url, "memory")
+    rows = page.get_by_role("list", name="Results").get_by_role("listitem")
+    for text, kept in (("second drawer", "true"), ("Ines moved", "false")):
+        button = rows.filter(has_text=text).get_by_role("button", name="Keep the moment")
+        await expect(button).to_have_attribute("aria-pressed", kept)
+
+
 async def test_forgetting_asks_first_and_shows_its_receipt(
     page_site: Site, visitor: Visitor
 ) -> None:

@@ -387,6 +387,9 @@ async def test_a_moment_is_pinned_and_unpinned(api: httpx.AsyncClient, store: St
     path = "/v1/moments/meeting:0000004200/pin"
     assert (await api.post(path)).json() == {"moment_id": "meeting:0000004200", "pinned": True}
     assert store.pinned(["meeting:0000004200"])
+    asked = {"moment_id": ["meeting:0000004200", "meeting:0000009999"]}
+    assert (await api.get("/v1/pins", params=asked)).json() == {"pinned": ["meeting:0000004200"]}
+    assert (await api.get("/v1/moments/meeting:0000004200")).json()["pinned"] is True
     assert (await api.get("/v1/stats")).json()["ledger"]["pins"] == 1
     assert (await api.delete(path)).json()["pinned"] is False
     assert not store.pinned(["meeting:0000004200"])

@@ -103,3 +103,16 @@ def test_ice_servers_are_urls_or_what_browsers_take() -> None:
         IceServer(("stun:b.example",)),
     )
     assert ice.read(" ") == ()
+
+
+def test_a_store_may_lie_in_a_bucket(tmp_path: Path) -> None:
+    for given in ("s3://desk/memory", Path("s3://desk/memory"), "s3://desk/memory/"):
+        settings = load(store=given)
+        assert settings.store == "s3://desk/memory"
+        assert Settings(**settings.plain()).store == "s3://desk/memory"
+        assert settings.local.is_absolute()
+        assert "lookback-remote" in str(settings.local)
+    assert load(store="s3://desk/other").local != load(store="s3://desk/memory").local
+    assert load(store=str(tmp_path)).local == tmp_path
+    with pytest.raises(BadSettings, match="s3://bucket/prefix"):
+        load(store="s3://")

@@ -9,6 +9,7 @@ import { picture } from "./evidence.js";
 import { openMoment } from "./moment.js";
 import { forgetting, forgotten } from "./forget.js";
 import { DayView } from "./day.js";
+import { pinButton, showPins } from "./pin.js";
 
 const SHOWN = 20;
 const WIDEST = 12; // streams searched at once: a time of day is another second on each
@@ -141,7 +142,19 @@ export class MemoryTab {
       el("span", { class: "result-text", dir: "auto" }, hit.text.replaceAll("\n", " / ")),
       el("span", { class: "result-where" }, icon(hit.kind), el("span", { class: "unseen" }, `${KINDS[hit.kind] || ""} `),
         el("span", {}, `${clock(hit.start)} · ${wallClock(this.beginning(hit.stream_id), hit.start, true)}`),
-        el("span", { class: "result-stream", dir: "auto" }, streamName(hit.stream_id))))))));
+        el("span", { class: "result-stream", dir: "auto" }, streamName(hit.stream_id))))),
+    pinButton(hit.moment_id, false, { what: `the moment at ${clock(hit.start)}`, brief: true }))));
+    this.pins([...new Set(hits.map((hit) => hit.moment_id))]);
+  }
+
+  /** Asked for once the results are there: they do not wait for it. */
+  async pins(momentIds) {
+    const asked = new URLSearchParams(momentIds.map((one) => ["moment_id", one]));
+    try {
+      showPins(momentIds, (await get(`/v1/pins?${asked}`)).pinned);
+    } catch (failure) {
+      notice("search", sentence(failure));
+    }
   }
 
   nothing(text) {

@@ -7,6 +7,7 @@ import { streamName } from "./session.js";
 import { forgetting } from "./forget.js";
 import { picture } from "./evidence.js";
 import { originals } from "./originals.js";
+import { pinButton } from "./pin.js";
 
 const AROUND = 20; // seconds before and after that are shown with it
 
@@ -63,6 +64,7 @@ function drawn(moment, around, { marked, second, before, after, show, dialog }) 
     el("h3", {}, "Around it"),
     el("ol", { class: "around" }, aroundOf(around, moment, marked)),
     el("div", { class: "row end" },
+      pinButton(moment.moment_id, moment.pinned, { what: `the moment at ${clock(moment.start)}` }),
       originals.has(moment.stream_id) && el("button", {
         class: "primary",
         type: "button",
