@@ -13,6 +13,7 @@ BENCHES = {
     "search": "search while writing, beside Lance's hybrid search",
     "recall": "evidence found by search, beside plain retrieval",
     "memory": "planted facts after a day, bytes per hour, beside controls",
+    "ranking": "ranking weights refined by what answers cite, before and after",
     "weights": "the weights of the ranking, with each conversation left out in turn",
 }
 
