@@ -36,6 +36,7 @@ SCALAR = {
     "pins": ("id",),
     "facts": ("id",),
     "corrections": ("id",),
+    "pictures": ("id", "digest"),
 }
 # No stop words are removed: "the who", "to be or not": what a user types must be findable.
 FULL_TEXT = FTS(with_position=False, remove_stop_words=False)
