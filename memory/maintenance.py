@@ -13,14 +13,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from lancedb.index import FTS, BTree, IvfFlat
+from lancedb.index import FTS, BTree
 from lancedb.table import LanceTable
 
 from memory.tables import Tables
 
-FRAGMENTS = 20  # per table; more of them slow every read
+FRAGMENTS = 12  # per table; more of them slow every read
+TOO_MANY = 40  # in all tables; then upkeep runs even if it has had its share of the time
 STALE_ROWS = 1_000  # full-text search scans the rows that its index has not seen
-VECTOR_ROWS = 50_000  # below, exact search is as fast
 RETENTION = 120.0  # seconds that a superseded version's files stay, for reads under way
 PRUNE_EVERY = 60.0  # seconds
 SHARE = 0.1  # of the time, at most, goes into upkeep
@@ -49,39 +49,41 @@ class Maintenance:
         self.tables = tables
         self._seal = seal
         self._pruned = time.monotonic()
-        self._rest_until = 0.0
-        self._thinned = False
+        self._look_again = self._rest_until = 0.0
+        self._thinned: list[LanceTable] = []  # rows of them were given up since they were compacted
         self.runs = 0
         self.seconds = 0.0
 
     def idle(self) -> None:
         """Do what is due, if upkeep has not had its share of the time."""
         now = time.monotonic()
-        if now < self._rest_until:
+        if now < self._look_again or (now < self._rest_until and self._fragments() <= TOO_MANY):
             return
-        self._rest_until = now + SETTLE
+        self._look_again = now + SETTLE
         overdue = [t for t in self.tables.all() if fragments(t) > FRAGMENTS]
         observations = self.tables.observations
         if unindexed_rows(observations) > STALE_ROWS and observations not in overdue:
             overdue.append(observations)
-        if self._thinned:
-            tables = self.tables
-            overdue = [tables.moments, observations, tables.episodes, tables.ledger]
-            self._thinned = False
-        prune = now - self._pruned > PRUNE_EVERY
+        overdue += [table for table in self._thinned if table not in overdue]
+        # One table at a time: commits that came meanwhile go between.
+        late = now - self._pruned
+        prune = late > PRUNE_EVERY and (not overdue or late > 2 * PRUNE_EVERY)
         if overdue or prune:
-            self.run(overdue, prune)
+            self.run([] if prune else [max(overdue, key=fragments)], prune)
             self._rest_until = time.monotonic() + (time.monotonic() - now) / SHARE
 
     def thinned(self) -> None:
         """Rows were given up: the files that hold them are due to be written anew."""
-        self._thinned = True
+        tables = self.tables
+        self._thinned = [tables.moments, tables.observations, tables.episodes, tables.ledger]
+        self._thinned.append(tables.pictures)
 
     def run(self, overdue: list[LanceTable], prune: bool) -> None:
         """Compact and index those tables; with `prune`, drop the old versions of all."""
         began = time.monotonic()
         for table in overdue:
             table.optimize()
+        self._thinned = [table for table in self._thinned if table not in overdue]
         if self.tables.observations in overdue:
             self.create_indexes()
         if prune:
@@ -91,6 +93,9 @@ class Maintenance:
             self._seal()
         self.runs += 1
         self.seconds += time.monotonic() - began
+
+    def _fragments(self) -> int:
+        return sum(fragments(table) for table in self.tables.all())
 
     def create_indexes(self, replace: bool = False) -> None:
         """Those that are missing; with `replace`, all of them anew, without a gap for readers."""
@@ -102,11 +107,8 @@ class Maintenance:
             if table is self.tables.observations:
                 if replace or "search_text" not in present:
                     table.create_index("search_text", config=FULL_TEXT, replace=replace)
-                large = table.count_rows() >= VECTOR_ROWS
-                if large and (replace or "vector" not in present):
-                    config = IvfFlat(distance_type="cosine")
-                    table.create_index("vector", config=config, replace=replace)
-                elif replace and not large and "vector" in present:
+                # Search scans vectors in memory; stores made earlier have an index of them here.
+                if "vector" in present:
                     table.drop_index("vector_idx")
 
     def purge(self) -> None:
@@ -117,14 +119,12 @@ class Maintenance:
         """
         for table in self.tables.all():
             table.optimize()
+        self._drop_versions(0.0)
+        for table in self.tables.all():
+            if _has_deletions(table):
+                table.update(values_sql={"id": "id"})
         self.create_indexes(replace=True)
         self._drop_versions(0.0)
-        marked = [t for t in self.tables.all() if _has_deletions(t)]
-        if marked:
-            for table in marked:
-                table.update(values_sql={"id": "id"})
-            self.create_indexes(replace=True)
-            self._drop_versions(0.0)
 
     def _drop_versions(self, age: float) -> None:
         """What is dropped with must not be a new version itself: a crash would go back from that
