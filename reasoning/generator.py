@@ -14,10 +14,12 @@ import os
 import secrets
 import threading
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from reasoning.errors import GenerationFailed, ModelUnusable
+from reasoning.pictures import Picture
 from reasoning.prompt import PREFIX, Prompt
 
 log = logging.getLogger(__name__)
@@ -29,9 +31,29 @@ _CONTEXT = 2048
 _BATCH = 64
 
 
-class Generator(Protocol):
-    """Closing the iterator that `stream` returns ends generation at once."""
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a generator takes. `visual_tokens`: of all pictures of a prompt together, 0 where it sees
+    none; `text_tokens`: of all memory lines; `continues`: whether an answer can be begun for it."""
 
+    visual_tokens: int = 0
+    text_tokens: int = 160
+    continues: bool = True
+
+    @property
+    def sees(self) -> bool:
+        return self.visual_tokens > 0
+
+
+class Generator(Protocol):
+    """Closing the iterator that `stream` returns ends generation at once. Raises GenerationFailed.
+
+    `picture_tokens` says what a picture takes of `capabilities.visual_tokens`; it raises
+    PictureUnusable for one that cannot be shown."""
+
+    capabilities: Capabilities
+
+    def picture_tokens(self, picture: Picture) -> int: ...
     def stream(self, prompt: Prompt, max_tokens: int) -> AsyncIterator[str]: ...
     def count(self, text: str) -> int: ...
     async def warm(self) -> None: ...
@@ -70,6 +92,11 @@ class GgufGenerator:
         except RuntimeError as error:
             raise ModelUnusable(f"language model {path} does not load: {error}") from error
         self.timings: dict[str, Any] = {}  # of the last generation, as llama.cpp counts them
+        self.capabilities = Capabilities()
+
+    def picture_tokens(self, picture: Picture) -> int:
+        """It is shown none."""
+        return 0
 
     async def warm(self) -> None:
         """Evaluate the constant beginning of every prompt."""
@@ -136,7 +163,10 @@ class ScriptedGenerator:
     """A fake that says what it is told: one answer a prompt, word by word, without what the prompt
     has it begin with; keeps the prompts."""
 
-    def __init__(self, answers: Sequence[str] = ()) -> None:
+    def __init__(
+        self, answers: Sequence[str] = (), capabilities: Capabilities | None = None
+    ) -> None:
+        self.capabilities = capabilities or Capabilities()
         self._answers = list(answers)
         self.prompts: list[Prompt] = []
         self.cancelled = 0
@@ -147,6 +177,9 @@ class ScriptedGenerator:
 
     def count(self, text: str) -> int:
         return len(text.split())
+
+    def picture_tokens(self, picture: Picture) -> int:
+        return 100
 
     async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncIterator[str]:
         self.prompts.append(prompt)
