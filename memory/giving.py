@@ -26,6 +26,7 @@ from memory.ledger import (
 )
 from memory.likeness import Hash
 from memory.media import MediaStore
+from memory.picture_rows import vector_bytes
 from memory.remember import LOOKUP
 from memory.tables import MOMENTS, Tables, any_of, quote, select
 from memory.weighing import pictured, weighed
@@ -85,7 +86,7 @@ class Giving:
         # Only what an episode holds may go: the rest is as good as pinned.
         fixed = pinned | {moment.id for moment in moments if moment.id not in held}
         observations = weighed(moments, quoted, fixed)
-        sizes = {m.keyframe: self._size(m.keyframe) for m in moments if m.keyframe}
+        sizes = self._sizes({m.keyframe for m in moments if m.keyframe})
         pictures = pictured(moments, observations, sizes, best, fixed, hashes or {})
         return Contents(stream_id, hour, tuple(moments), observations, pictures)
 
@@ -130,14 +131,19 @@ class Giving:
         """About the bytes of what the ledger does not know yet: so many observations, and the
         keyframes of its moments."""
         files = sum(entry.stat().st_size for entry in self._media.files())
+        files += sum(vector_bytes(self._tables.pictures).values())
         counted = 0
         for row in hours.values():
             counted += row["kept_bytes"] - row["kept_observations"] * ROW_BYTES
         return max(0, rows) * row_bytes("x" * 60) + max(0, files - counted)
 
-    def _size(self, digest: str) -> int:
-        path = self._media.find(digest)
-        return path.stat().st_size if path is not None else 0
+    def _sizes(self, digests: set[str]) -> dict[str, int]:
+        """Of each keyframe, its file and what models made of it."""
+        found = vector_bytes(self._tables.pictures, digests)
+        paths = {digest: self._media.find(digest) for digest in digests}
+        for digest, path in paths.items():
+            found[digest] = found.get(digest, 0) + (path.stat().st_size if path else 0)
+        return found
 
     def _rested_on(
         self, stream_id: str, low: float, high: float

@@ -36,6 +36,7 @@ SCALAR = {
     "pins": ("id",),
     "facts": ("id",),
     "corrections": ("id",),
+    "pictures": ("id", "digest"),
 }
 # No stop words are removed: "the who", "to be or not": what a user types must be findable.
 FULL_TEXT = FTS(with_position=False, remove_stop_words=False)
@@ -75,6 +76,7 @@ class Maintenance:
         """Rows were given up: the files that hold them are due to be written anew."""
         tables = self.tables
         self._thinned = [tables.moments, tables.observations, tables.episodes, tables.ledger]
+        self._thinned.append(tables.pictures)
 
     def run(self, overdue: list[LanceTable], prune: bool) -> None:
         """Compact and index those tables; with `prune`, drop the old versions of all."""

@@ -24,6 +24,7 @@ from memory.embedder import Embedder
 from memory.errors import InvalidRequest
 from memory.ledger import Ledger
 from memory.media import MediaStore, check_digest
+from memory.picture_rows import drop_vectors
 from memory.tables import (
     MOMENTS,
     OBSERVATIONS,
@@ -75,6 +76,7 @@ class Remembering:
         self.commits = 0
         # Observations may be there whose moments are not: a commit is under way, or failed midway.
         self.unsettled = False
+        self.unshown: Callable[[set[str]], None] = lambda digests: None  # told of keyframes that go
         self._vectorizer = Vectorizer(embedder)
         self._seal = seal
         self._ledger = ledger
@@ -187,9 +189,13 @@ class Remembering:
         self._load_streams()
 
     def remove_unreferenced(self, digests: set[str]) -> tuple[int, int]:
-        """Remove those keyframes that no moment shows; how many, and their bytes."""
+        """Remove those keyframes that no moment shows, and what models made of them; how many
+        keyframes, and their bytes."""
         used = _lookup(self.tables.moments, sorted(digests), ["keyframe"], column="keyframe")
         unused = digests - {row["keyframe"] for row in used}
+        if drop_vectors(self.tables.pictures, unused):
+            self._seal()  # a vector is never there without its picture
+        self.unshown(unused)
         freed = [self.media.remove(digest) for digest in unused]
         return sum(1 for size in freed if size), sum(freed)
 

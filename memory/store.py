@@ -3,7 +3,7 @@
 DIR/lock          who writes to it
 DIR/sealed.json   the table versions that are known to be on the disk
 DIR/tables/       LanceDB: streams, moments, observations, facts, corrections, episodes, ledger, pins,
-                  meta
+                  pictures, meta
 DIR/media/        keyframes by their SHA-256
 """
 
@@ -21,6 +21,7 @@ from typing import Any
 
 from memory.durable import DurableTables
 from memory.embedder import Embedder
+from memory.encoding import PictureEncoder
 from memory.errors import (
     KeyframeNotFound,
     MomentNotFound,
@@ -43,6 +44,7 @@ from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Sta
 from memory.remember import Remembering
 from memory.retention import Retention
 from memory.search import Searcher
+from memory.sighted import Sighted
 from memory.tables import (
     OBSERVATION_COLUMNS,
     any_of,
@@ -61,12 +63,13 @@ Row = dict[str, Any]
 LOOKED_UP = 400
 
 
-class Store(Tier, Knowing):
+class Store(Tier, Knowing, Sighted):
     """Implements `memory.records.Memory`. Blocking; safe to use from many threads of one process.
     `budget_mb_per_hour` bounds each hour of a stream, `budget_mb` all of them (10^6 bytes; None:
     without bound): what is least missed is given up, and the ledger says what.
 
-    What is older than `retention` is forgotten by itself (None: nothing is). Raises on opening:
+    What is older than `retention` is forgotten by itself (None: nothing is). With `pictures`,
+    keyframes are encoded in the background and found by what they show. Raises on opening:
     `StoreLocked`, `StoreNewer`, `StoreDamaged`, `StoreMissing` (with `create=False`), `StoreFull`,
     `StoreReadOnly`.
     """
@@ -80,6 +83,7 @@ class Store(Tier, Knowing):
         retention: timedelta | None = None,
         budget_mb_per_hour: float | None = 10.0,
         budget_mb: float | None = None,
+        pictures: PictureEncoder | None = None,
     ) -> None:
         self.path = Path(path)
         self._kept_for = retention
@@ -92,6 +96,7 @@ class Store(Tier, Knowing):
         try:
             with failures_named(self.path, opening=True):
                 self._open(embedder)
+                self._open_pictures(pictures)
         except BaseException:
             self._lock.release()
             raise
@@ -140,6 +145,7 @@ class Store(Tier, Knowing):
             if self._closed:
                 return
             self._closed = True
+        self._close_pictures()
         self._writer.close()
         self._lock.release()
 
@@ -173,7 +179,8 @@ class Store(Tier, Knowing):
         with failures_named(self.path):
             batch = self._remembering.prepare(stream, moments, keyframes)
             version: int = self._writer.write(batch)
-            return version
+        self._expect_pictures(batch.moments)
+        return version
 
     def forget(self, what: Selection) -> DeletionReceipt:
         """Delete for good what matches: rows, vectors, index entries, keyframes, old versions.
@@ -195,7 +202,7 @@ class Store(Tier, Knowing):
     def search(self, query: Query) -> list[Hit]:
         """The best observations for the query, best first. Raises `InvalidRequest`."""
         self._check_open()
-        hits = settled(lambda: self._search.search(query))
+        hits = self._with_seen(query, settled(lambda: self._search.search(query)))
         outlived = settled(lambda: self._longterm.search(query))
         if outlived:
             hits = sorted((*hits, *outlived), key=lambda hit: -hit.score)[: query.limit]
@@ -295,6 +302,7 @@ class Store(Tier, Knowing):
                 "commits": self._remembering.commits,
                 **self._longterm.stats(),
                 **self._retention.stats(),
+                **self._picture_stats(),
             },
         )
 

@@ -98,6 +98,17 @@ CORRECTIONS = pa.schema(
         pa.field("heard_in", pa.string()),  # the observation that `wrong` was taken from
     ]
 )
+# What a picture model makes of a keyframe. Models differ in how many numbers they give, and a store
+# may hold the vectors of several beside each other.
+PICTURES = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),  # model and digest
+        pa.field("digest", pa.string(), nullable=False),  # SHA-256 of the keyframe
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("dimension", pa.int32(), nullable=False),
+        pa.field("vector", pa.list_(pa.float16()), nullable=False),  # unit length
+    ]
+)
 OBSERVATION_COLUMNS = [
     name for name in OBSERVATIONS.names if name not in ("vector", "search_text", "version")
 ]
@@ -121,6 +132,7 @@ class Tables:
     episodes: LanceTable
     ledger: LanceTable
     pins: LanceTable
+    pictures: LanceTable
 
     def all(self) -> tuple[LanceTable, ...]:
         return (
@@ -132,6 +144,7 @@ class Tables:
             self.episodes,
             self.ledger,
             self.pins,
+            self.pictures,
         )
 
 
@@ -161,6 +174,7 @@ def open_tables(path: Path) -> Tables:
         episodes=cast(LanceTable, db.open_table("episodes")),
         ledger=cast(LanceTable, db.open_table("ledger")),
         pins=cast(LanceTable, db.open_table("pins")),
+        pictures=cast(LanceTable, db.open_table("pictures")),
         facts=cast(LanceTable, db.open_table("facts")),
         corrections=cast(LanceTable, db.open_table("corrections")),
     )

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
+from perception.audioset import AudioSetListener
 from perception.checkpoints import device_of
 from perception.pictures import SiglipEncoder
 
@@ -46,6 +47,24 @@ def untrained_encoder(
         model_id="untrained",
         batch=batch,
     )
+
+
+def untrained_listener(
+    config: Any | None = None, extractor: Any | None = None, *, device: str | None = None
+) -> AudioSetListener:
+    """An Audio Spectrogram Transformer of that configuration (an `ASTConfig`; None: the size of
+    MIT/ast-finetuned-audioset-10-10-0.4593, 86 million weights)."""
+    import torch
+    from transformers import ASTConfig, ASTFeatureExtractor, AutoModelForAudioClassification
+
+    where = device_of(device)
+    with torch.device(where):
+        dtype = torch.float32 if where == "cpu" else torch.bfloat16
+        networks: Any = AutoModelForAudioClassification  # its methods have no types
+        config = config or ASTConfig(id2label={at: f"sound {at}" for at in range(527)})
+        network = networks.from_config(config, dtype=dtype)
+    extractors: Any = ASTFeatureExtractor
+    return AudioSetListener(network, extractor or extractors())
 
 
 class HashTokens:

@@ -49,6 +49,28 @@ class Settings(BaseSettings):
         ge=1,
         description="Perception calls at work at once, a core each.",
     )
+    perception_device: str | None = Field(
+        None,
+        description="Where perception's hub models run: cuda, cuda:1, cpu. Default: a GPU if any.",
+    )
+    picture_model: str | None = Field(
+        None,
+        description="SigLIP or CLIP model by which words find pictures: a hub id "
+        "(owner/name@revision) or a folder, say google/siglip2-base-patch16-256. Default: tags.",
+    )
+    speech_model: str = Field(
+        "whisper-base",
+        description="Whisper in CTranslate2 form: whisper-base, a hub id or a folder, say "
+        "mobiuslabsgmbh/faster-whisper-large-v3-turbo.",
+    )
+    speech_batch: int = Field(
+        1, ge=1, le=64, description="Utterances of recordings recognised at once; 16 on a GPU."
+    )
+    sound_model: str | None = Field(
+        None,
+        description="AudioSet classifier: a hub id or a folder, say "
+        "MIT/ast-finetuned-audioset-10-10-0.4593. Default: speech, singing and music only.",
+    )
     answer_threads: int = Field(
         default_factory=lambda: min(4, os.cpu_count() or 2),
         ge=1,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 WORDS = "<pad> <eos> <unk> a the red green blue cup dog photo of on".split()
+SOUNDS = ["Speech", "Music", "Singing", "Dog", "Doorbell", "Silence", "Male speech, man speaking"]
 SIDE = 32  # px
 TOKENS = 16
 
@@ -72,6 +73,17 @@ def clip(folder: Path) -> Path:
         size={"shortest_edge": SIDE}, crop_size={"height": SIDE, "width": SIDE}
     )
     return _saved(folder, CLIPModel(config), processor, tokenizer())
+
+
+def ast(folder: Path) -> Path:
+    """An Audio Spectrogram Transformer of `SOUNDS`, looking at 1.28 s in 32 mel bands."""
+    from transformers import ASTConfig, ASTFeatureExtractor, ASTForAudioClassification
+
+    sizes: dict[str, Any] = {**_TOWER, "max_length": 128, "num_mel_bins": 32}
+    labels = {name: at for at, name in enumerate(SOUNDS)}
+    config = ASTConfig(**sizes, id2label=dict(enumerate(SOUNDS)), label2id=labels)
+    extractor = ASTFeatureExtractor(max_length=128, num_mel_bins=32)
+    return _saved(folder, ASTForAudioClassification(config), extractor)
 
 
 def _saved(folder: Path, *parts: Any) -> Path:
