@@ -6,8 +6,11 @@ import asyncio
 
 import pytest
 
+from bench.random_models import checkpoint
 from reasoning.captions import GeneratorCaptioner, GivingWay, SizeCaptioner, told
 from reasoning.generator import Capabilities, ScriptedGenerator
+from reasoning.transformer import TransformersGenerator
+from tests.reasoning import seeing_model
 
 pytestmark = pytest.mark.unit
 
@@ -74,3 +77,17 @@ async def test_cancelling_ends_it_too() -> None:
     with pytest.raises(asyncio.CancelledError):
         await caption
     assert slow.ended
+
+
+async def test_a_real_architecture_is_shown_the_keyframe_and_can_be_stopped() -> None:
+    generator = TransformersGenerator(checkpoint("tiny"), rows=1)
+    try:
+        captioner = GeneratorCaptioner(generator)
+        assert isinstance(await captioner.caption(seeing_model.picture(3)), str)
+        giving_way = GivingWay(captioner)
+        caption = asyncio.create_task(giving_way.caption(seeing_model.picture(4)))
+        await asyncio.sleep(0)
+        with giving_way.answering():
+            assert await caption is None
+    finally:
+        generator.close()
