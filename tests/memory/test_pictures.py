@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,15 +17,16 @@ import numpy.typing as npt
 import pytest
 
 from memory.archive import Archive, ArchiveWriter
-from memory.encoding import AT_ONCE, PictureEncoder
+from memory.encoding import AT_ONCE, PictureEncoder, decoded
 from memory.picture_rows import vector_bytes
 from memory.records import Hit, Query, Selection
 from memory.sights import UNSAID, fused
 from memory.store import Store
 from perception import keyframes
-from perception.pictures import ColourEncoder
+from perception.pictures import ColourEncoder, SiglipEncoder
 from perception.records import Image, Moment, Observation
 from tests.memory.storing import BEGAN, HashEmbedder, moment, said, stream
+from tests.perception import tiny_models
 
 pytestmark = pytest.mark.unit
 
@@ -351,6 +354,30 @@ def test_while_the_model_is_away_words_still_find_and_pictures_wait(tmp_path: Pa
         encoder.broken = False
         store.encode_pictures()
         assert store.stats().ledger["pictures_waiting"] == 0
+
+
+def test_a_memory_without_a_picture_model_loads_no_torch() -> None:
+    code = "import sys, memory.store, serve.pictures; print('torch' in sys.modules)"
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert asked.stdout.strip() == "False"
+
+
+def test_a_real_architecture_serves_a_store_made_without_one(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    with opened(path) as embedded:
+        digests = remember(embedded, ["red", "green", "blue"])
+    encoder = SiglipEncoder.load(str(tiny_models.siglip(tmp_path / "siglip")), device="cpu")
+    with opened(path, encoder) as store:
+        store.encode_pictures()
+        hits = [h for h in store.search(Query("a photo of the cup")) if h.likeness is not None]
+        asked = encoder.encode_texts(["a photo of the cup"])[0]
+        shown = [decoded(store.media.read(digest)) for digest in digests]
+        expected = dict(zip(digests, encoder.encode_images(shown) @ asked, strict=True))
+        assert {hit.keyframe for hit in hits} == set(digests)
+        for hit in hits:
+            assert hit.likeness == pytest.approx(expected[str(hit.keyframe)], abs=0.02)
+        likenesses = [hit.likeness for hit in hits]
+        assert likenesses == sorted(likenesses, key=lambda cosine: -(cosine or 0))
 
 
 # Fusion
