@@ -14,11 +14,11 @@ import models
 from serve.settings import Settings
 
 if TYPE_CHECKING:
-    from memory.records import MemoryReader
     from memory.store import Store
     from perception.perceiver import LocalPerceiver
-    from reasoning import Agent, GgufGenerator
+    from reasoning import Agent, Generator
     from reasoning.speaker import Speaker
+    from serve.services import MemoryService
 
 log = logging.getLogger("lookback.serve")
 
@@ -48,13 +48,22 @@ def open_store(settings: Settings, create: bool = True) -> Store:
     )
 
 
-def load_agent(settings: Settings, memory: MemoryReader) -> tuple[Agent, GgufGenerator]:
-    """An agent over that memory, and its language model (to warm)."""
-    from reasoning import Agent, GgufGenerator, WordVectors
+def load_agent(settings: Settings, memory: MemoryService) -> tuple[Agent, Generator]:
+    """An agent over that memory, and its language model (to warm). Raises ModelUnusable."""
+    from reasoning import Agent, WordVectors
+    from serve.answering import load_generator
 
-    generator = GgufGenerator(models.locate("qwen2.5-1.5b"), threads=settings.answer_threads)
+    generator = load_generator(settings)
     near = WordVectors(models.locate("minilm"))
-    return Agent(memory, generator, near=near, agent_name=settings.agent_name), generator
+    agent = Agent(
+        memory,
+        generator,
+        near=near,
+        agent_name=settings.agent_name,
+        keyframes=memory,
+        live_frames=settings.live_frames,
+    )
+    return agent, generator
 
 
 def load_speaker(settings: Settings) -> Speaker | None:
