@@ -197,7 +197,7 @@ class Agent:
 
     async def _evaluate(self, deciding: asyncio.Future[_Decided], asked: str) -> None:
         plan = (await deciding).plan
-        if plan.text is None:
+        if plan.text is None and self._generator.capabilities.prepares:
             async with aclosing(self._generate(replace(plan, max_tokens=1), asked)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
                 async for _piece in pieces:
                     pass

@@ -81,7 +81,9 @@ class EndpointGenerator:
                 f"answer_endpoint {_shown(parsed)} holds a password or a query: URLs are logged, "
                 "so a secret goes into answer_key"
             )
-        self.capabilities = Capabilities(visual_tokens, text_tokens, continues=False)
+        self.capabilities = Capabilities(
+            visual_tokens, text_tokens, continues=False, prepares=False
+        )
         self._url = url.rstrip("/") + "/chat/completions"
         self._shown = _shown(parsed)
         self._model = model

@@ -39,11 +39,13 @@ _SIDE = 28  # pixels of a token's side, about
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a generator takes. `visual_tokens`: of all pictures of a prompt together, 0 where it sees
-    none; `text_tokens`: of all memory lines; `continues`: whether an answer can be begun for it."""
+    none; `text_tokens`: of all memory lines; `continues`: whether an answer can be begun for it;
+    `prepares`: whether evaluating a prompt ahead makes its answer begin sooner, and costs nobody."""
 
     visual_tokens: int = 0
     text_tokens: int = 160
     continues: bool = True
+    prepares: bool = True
 
     @property
     def sees(self) -> bool:

@@ -110,10 +110,11 @@ class Looking:
             ((s.at, p) for s, p in kept if s is not None and not p.live), key=lambda one: one[0]
         )
         pictures = [*(p for _, p in past), *(p for _, p in kept if p.live)]
-        cited = [s for s, _ in kept if s is not None]
-        first = [s for s in cited if s.moment_id in shown][-1:] if when.present else cited[:_CITED]
+        of_now = [s for s, p in kept if s is not None and p.live]
+        of_then = [s for s, p in kept if s is not None and not p.live]
+        cited = of_now[-1:] if when.present else (of_then or of_now)[:_CITED]
         return Plan(
-            tuple(Passage(s.text, (s,)) for s in first) or plan.evidence,
+            tuple(Passage(s.text, (s,)) for s in cited) or plan.evidence,
             max_tokens=_MAX_TOKENS,
             pictures=tuple(pictures),
             notes=self._notes(hits),

@@ -30,6 +30,7 @@ def load_generator(settings: Settings) -> Generator:
             rows=settings.answer_rows,
             visual_tokens=settings.visual_tokens,
             text_tokens=settings.text_tokens,
+            cache_bytes=settings.picture_cache_mb * 1_000_000,
         )
     from reasoning import GgufGenerator
 
@@ -65,10 +66,6 @@ def weights(named: str) -> Path:
 def _endpoint(settings: Settings) -> Generator:
     from reasoning.endpoint import EndpointGenerator
 
-    if not settings.answer_endpoint or not settings.answer_model:
-        raise ModelUnusable(
-            "answer_backend endpoint needs answer_endpoint (http://host:port/v1) and answer_model"
-        )
     return EndpointGenerator(
         settings.answer_endpoint,
         settings.answer_model,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serve import ice
@@ -74,7 +74,9 @@ class Settings(BaseSettings):
         4, ge=1, le=64, description="Answers that a transformers model writes at once; more wait."
     )
     answer_endpoint: str = Field(
-        "", description="The endpoint's URL as far as /v1. What is asked and shown goes there."
+        "",
+        validate_default=True,
+        description="The endpoint's URL as far as /v1. What is asked and shown goes there.",
     )
     answer_key: SecretStr | None = Field(
         None, description="The endpoint's key, sent as a bearer token and never logged."
@@ -84,6 +86,9 @@ class Settings(BaseSettings):
     )
     text_tokens: int = Field(
         1024, ge=64, description="Tokens of notes put before it (160 for a GGUF file)."
+    )
+    picture_cache_mb: int = Field(
+        1000, ge=0, description="GPU memory for pictures a transformers model has encoded, in MB."
     )
     live_frames: int = Field(
         4, ge=0, description="Frames of now put before a model that sees, within visual_tokens."
@@ -155,6 +160,16 @@ class Settings(BaseSettings):
             return None
         return SecretStr(value.get_secret_value().strip())
 
+    @field_validator("answer_endpoint")
+    @classmethod
+    def _whole(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("answer_backend") == "endpoint":
+            if not value.startswith(("http://", "https://")):
+                raise ValueError("answers from an endpoint need its URL, like http://host:8000/v1")
+            if not info.data.get("answer_model"):
+                raise ValueError("answers from an endpoint need answer_model, its name for a model")
+        return value
+
     @field_validator("store")
     @classmethod
     def _expand(cls, value: Path) -> Path:
@@ -165,6 +180,12 @@ class Settings(BaseSettings):
     def _readable(cls, value: str) -> str:
         ice.read(value)
         return value
+
+    @property
+    def frames_shown(self) -> int:
+        """Live frames that a question takes along: none to a model that only reads."""
+        sees = self.answer_backend != "gguf" or self.answer_projector is not None
+        return self.live_frames if sees and self.visual_tokens else 0
 
     @property
     def on_loopback(self) -> bool:

@@ -86,7 +86,7 @@ async def test_what_words_do_not_answer_is_looked_for_in_pictures_with_notes() -
     assert times == sorted(times)
     assert any("brass handle" in note for note in prompt.memories)
     assert not any("FIG" in note for note in prompt.memories)
-    assert answer.citations
+    assert 50 in [c.start for c in answer.citations]
     assert not answer.abstained
 
 
@@ -186,3 +186,14 @@ async def test_preparing_shows_the_same_as_answering() -> None:
     assert isinstance(answer, Answer)
     assert answer.answer == "It is a screwdriver."
     assert generator.prompts[0] == generator.prompts[1]
+
+
+async def test_a_server_that_others_pay_for_is_asked_once() -> None:
+    costs = Capabilities(visual_tokens=900, prepares=False)
+    generator = ScriptedGenerator(["It is a screwdriver."], costs)
+    agent = Agent(HandMadeMemory(WORKSHOP), generator, keyframes=Album())
+    question = Question("What is this?", at=300)
+    await agent.prepare(question)
+    assert generator.prompts == []
+    assert [e async for e in agent.answer(question)]
+    assert len(generator.prompts) == 1

@@ -13,6 +13,7 @@ from reasoning.endpoint import EndpointGenerator
 from reasoning.errors import ModelUnusable
 from reasoning.transformer import TransformersGenerator
 from serve.answering import load_generator, weights
+from serve.errors import BadSettings
 from serve.settings import Settings, load
 from tests.reasoning.memories import HandMadeMemory, speech, vision
 from tests.reasoning.seeing_model import picture
@@ -47,8 +48,11 @@ async def test_a_model_that_sees_answers_from_pictures_through_the_agent(tmp_pat
 
 
 def test_an_endpoint_needs_an_address_and_the_name_of_a_model() -> None:
-    with pytest.raises(ModelUnusable, match="answer_endpoint"):
-        load_generator(settings(answer_backend="endpoint"))
+    with pytest.raises(BadSettings, match="answer_endpoint: .* need its URL"):
+        load(answer_backend="endpoint", answer_model="q")
+    with pytest.raises(BadSettings, match="need answer_model") as refused:
+        load(answer_backend="endpoint", answer_endpoint="http://me:hunter2@seer/v1")
+    assert "hunter2" not in str(refused.value)
     made = load_generator(
         settings(
             answer_backend="endpoint",
