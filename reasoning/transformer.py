@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from PIL import Image
 from tokenizers.decoders import DecodeStream
 
 from reasoning.chat import Turn, turn
@@ -50,7 +52,8 @@ class TransformersGenerator:
         self.capabilities = Capabilities(visual_tokens, text_tokens)
         self._tokenizer = checkpoint.tokenizer
         self._image_token = int(checkpoint.model.config.image_token_id)
-        self.tower = VisionTower(checkpoint, min(picture_tokens, visual_tokens), cache_bytes)
+        most = min(picture_tokens, visual_tokens or picture_tokens)
+        self.tower = VisionTower(checkpoint, most, cache_bytes)
         capacity = visual_tokens + text_tokens + _AROUND + _ANSWER
         try:
             self.engine = Engine(checkpoint, self.tower, rows=rows, capacity=capacity)
@@ -70,10 +73,17 @@ class TransformersGenerator:
         rows: int = 4,
         visual_tokens: int = 4096,
         text_tokens: int = 1024,
+        cache_bytes: int = 1_000_000_000,
     ) -> TransformersGenerator:
         """From a folder of weights; a minute for 16 GB. Raises ModelUnusable."""
         checkpoint = load(path, device=device, four_bit=four_bit)
-        return cls(checkpoint, rows=rows, visual_tokens=visual_tokens, text_tokens=text_tokens)
+        return cls(
+            checkpoint,
+            rows=rows,
+            visual_tokens=visual_tokens,
+            text_tokens=text_tokens,
+            cache_bytes=cache_bytes,
+        )
 
     def close(self) -> None:
         """Ends every answer, and the model's thread."""
@@ -86,9 +96,12 @@ class TransformersGenerator:
         return self.tower.tokens(picture)
 
     async def warm(self) -> None:
-        """Evaluate the constant beginning of every prompt."""
-        async for _ in self.stream(Prompt((), ""), 1):
-            pass
+        """Evaluate the constant beginning of every prompt, and see a first picture: what a GPU
+        chooses or compiles for either is there then."""
+        shown = Prompt((), "", pictures=(Picture(_grey(), "now", live=True),))
+        for prompt in (shown, Prompt((), "")) if self.capabilities.sees else (Prompt((), ""),):
+            async for _ in self.stream(prompt, 2):
+                pass
 
     async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncIterator[str]:
         prompt, prepared = await self._prepared(prompt)
@@ -164,3 +177,10 @@ class TransformersGenerator:
                 if token in part:
                     part = part.replace(token, f"{token[0]} {token[1:]}")
         return part
+
+
+def _grey() -> bytes:
+    """A picture of a keyframe's size."""
+    written = io.BytesIO()
+    Image.new("RGB", (640, 360), (128, 128, 128)).save(written, "WEBP")
+    return written.getvalue()
