@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from lancedb.index import BTree
@@ -91,7 +91,7 @@ class Maintenance:
         versions of all."""
         began = time.monotonic()
         for table in overdue:
-            table.optimize()
+            self._compact(table)
         self._thinned = [table for table in self._thinned if table not in overdue]
         if prune:
             for table in self.tables.all():
@@ -132,11 +132,19 @@ class Maintenance:
         self.create_indexes(replace=True)
         self._drop_versions(0.0)
 
+    def _compact(self, table: LanceTable) -> LanceTable:
+        """By another handle, which is returned: of two commits by one handle at once, it may show
+        the earlier, and that would be sealed."""
+        own = self.tables.db.open_table(table.name)
+        own.optimize()
+        self._on_writer(table.checkout_latest)
+        return cast(LanceTable, own)
+
     def _prune(self, table: LanceTable) -> None:
         """Drop what is older than `RETENTION`. The sealed version must not be: a crash goes back to
         it. Where the table rests, it is the newest; else it is as young as the last commit."""
-        table.optimize()
-        version = table.version
+        own = self._compact(table)
+        version = own.version
 
         def at_rest() -> bool:
             if table.version != version:
@@ -146,7 +154,9 @@ class Maintenance:
             return True
 
         if not self._on_writer(at_rest):
-            _drop(table, RETENTION)
+            own.checkout_latest()  # type: ignore[no-untyped-call]  # LanceDB has no annotation there
+            _drop(own, RETENTION)
+            self._on_writer(table.checkout_latest)
 
     def _drop_versions(self, age: float) -> None:
         """On the writer's thread. What is dropped with must not be a new version itself: a crash

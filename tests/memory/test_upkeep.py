@@ -74,6 +74,32 @@ def test_a_write_a_search_and_a_pin_do_not_wait_for_a_compaction(
         assert store.timeline("cam") == [moment(n) for n in range(5)]
 
 
+def test_compaction_uses_handles_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A handle that was compacted by while rows were merged by it showed the version before the
+    merge; that was sealed, and a crash went back to it."""
+    used: list[LanceTable] = []
+    real = LanceTable.optimize
+
+    def noted(table: LanceTable, **how: Any) -> None:
+        used.append(table)
+        real(table, **how)
+
+    with Store(tmp_path, HashEmbedder()) as store:
+        for number in range(15):
+            store.remember(stream(), [moment(number)], {})
+        tables = list(store.tables.all())
+        monkeypatch.setattr(LanceTable, "optimize", noted)
+        with store._upkeep.held_off():
+            store.maintenance.run(tables, prune=False)
+        assert len(used) == len(tables)
+        assert not any(one is shared for one in used for shared in tables)
+        newest = store.tables.db.open_table("observations").version
+        assert store.tables.observations.version == newest
+        assert fragments(store.tables.observations) == 1
+
+
 @pytest.mark.parametrize("written", [True, False])
 def test_what_is_pinned_or_written_while_its_hour_is_weighed_is_not_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: bool
