@@ -1,4 +1,4 @@
-"""The store: one folder that holds a memory. Read this first; `writer.py` says how writes go.
+"""The store: one folder that holds a memory. Read this first, then `writer.py` and `upkeep.py`.
 
 DIR/lock          who writes to it
 DIR/sealed.json   the table versions that are known to be on the disk
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -56,6 +56,7 @@ from memory.tables import (
     select,
 )
 from memory.tier import Tier, check_bounds, settled
+from memory.upkeep import Upkeep
 from memory.writer import GroupWriter
 from perception.records import Moment, Observation, Stream
 
@@ -107,7 +108,7 @@ class Store(Tier, Knowing, Sighted, Captioned):
         durable.roll_back()
         self.tables = open_tables(self.path / "tables")
         self.media = MediaStore(self.path / "media")
-        self.maintenance = Maintenance(self.tables, self._seal)
+        self.maintenance = Maintenance(self.tables, self._seal, self._on_writer)
         self.maintenance.create_indexes()
         self._durable = durable
         self._ledger = Ledger(self.tables)
@@ -125,6 +126,7 @@ class Store(Tier, Knowing, Sighted, Captioned):
             self._search,
             self._seal,
             self._budget,
+            self._on_writer,
         )
         self._forgetting = Forgetting(
             self.tables,
@@ -134,11 +136,13 @@ class Store(Tier, Knowing, Sighted, Captioned):
             self._remembering,
             self._longterm.resting,
         )
-        self._retention = Retention(self.tables, self._forgetting.forget, self._kept_for)
+        self._retention = Retention(self.tables, self._forget_now, self._kept_for)
         self._schema = len(applied(self.tables.db))
         self._closing = threading.Lock()
         self._closed = False
-        self._writer = GroupWriter(self._remembering.commit, self._idle)
+        self._upkeep = Upkeep(self._idle)
+        self._writer = GroupWriter(self._remembering.commit, self._follow)
+        self._upkeep.start(self._writer)
 
     def close(self) -> None:
         """Finish what is being written and let go of the store. May be called twice."""
@@ -147,6 +151,7 @@ class Store(Tier, Knowing, Sighted, Captioned):
                 return
             self._closed = True
         self._close_pictures()
+        self._upkeep.close()
         self._writer.close()
         self._lock.release()
 
@@ -190,13 +195,14 @@ class Store(Tier, Knowing, Sighted, Captioned):
         selection, and `StreamNotFound` or `MomentNotFound` for what is not there.
         """
         self._check_open()
-        with failures_named(self.path):
-            receipt: DeletionReceipt = self._writer.call(lambda: self._forget(what))
-            return receipt
+        with failures_named(self.path), self._upkeep.held_off():
+            return self._forget_now(what)
 
-    def _forget(self, what: Selection) -> DeletionReceipt:
-        """On the writer's thread: what names an entity is chosen and goes in one step."""
-        return self._forgetting.forget(self._named(what))
+    def _forget_now(self, what: Selection) -> DeletionReceipt:
+        """What names an entity is chosen and goes in one step. While upkeep is held off."""
+        forget = self._forgetting.forget
+        receipt: DeletionReceipt = self._writer.call(lambda: forget(self._named(what)))
+        return receipt
 
     # Reading
 
@@ -301,6 +307,7 @@ class Store(Tier, Knowing, Sighted, Captioned):
                 "maintenance_runs": self.maintenance.runs,
                 "maintenance_seconds": round(self.maintenance.seconds, 3),
                 "commits": self._remembering.commits,
+                "longest_hold_seconds": round(self._upkeep.longest, 3),
                 **self._longterm.stats(),
                 **self._retention.stats(),
                 **self._picture_stats(),
@@ -316,11 +323,20 @@ class Store(Tier, Knowing, Sighted, Captioned):
     def _version(self) -> int:
         return int(self.tables.observations.version)
 
-    def _idle(self) -> None:
+    def _follow(self) -> None:
         self._search.sync()
+        self._upkeep.wake()
+
+    def _idle(self) -> Iterator[None]:
+        """A round of upkeep; whoever wants to hold it off comes in where it yields."""
         self.maintenance.idle()
+        yield
         self._retention.idle()
+        yield
         self._longterm.idle()
+
+    def _on_writer(self, change: Callable[[], Any]) -> Any:
+        return self._upkeep.on_writer(change)
 
     def _seal(self) -> None:
         """What a commit that failed midway has left must go before it would be made durable."""

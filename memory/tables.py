@@ -150,6 +150,8 @@ class Tables:
 
 def connect(path: Path, fresh_within: float | None = None) -> lancedb.DBConnection:
     """`fresh_within`: seconds after which another process's commits are seen (None: only our own)."""
+    # Arrow's own pool keeps what it once needed, tens of megabytes after an hour of upkeep.
+    pa.set_memory_pool(pa.system_memory_pool())
     interval = None if fresh_within is None else timedelta(seconds=fresh_within)
     session = lancedb.Session(
         index_cache_size_bytes=INDEX_CACHE_BYTES, metadata_cache_size_bytes=METADATA_CACHE_BYTES

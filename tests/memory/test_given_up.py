@@ -22,6 +22,7 @@ pytestmark = pytest.mark.unit
 
 # An hour and a quarter of talk, of which the first hour has to become small.
 HOURS = [m for n in range(18) for m in talk(n * 250.0, 250.0, n % 4, every=30.0, seed=n)]
+BUDGET = 0.001  # MB: less than one observation, so that of what may go nothing stays
 KEY = HOURS[30]
 HOURS[30] = said_in(KEY, "Helen 4471 is in the blue tin.")
 HOURS[31] = said_in(HOURS[31], "That's Elin, not Helen.")
@@ -29,7 +30,7 @@ HOURS[31] = said_in(HOURS[31], "That's Elin, not Helen.")
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "store", HashEmbedder(), budget_mb_per_hour=0.002) as opened:
+    with Store(tmp_path / "store", HashEmbedder(), budget_mb_per_hour=BUDGET) as opened:
         remember(opened, HOURS)
         opened.consolidate()
         assert KEY.id not in {m.id for m in opened.timeline("cam")}
@@ -66,7 +67,7 @@ def test_as_of_a_time_only_what_had_ended_then(store: Store) -> None:
 
 
 def test_a_quote_is_not_seen_at_a_version_before_its_stream_came_so_far(tmp_path: Path) -> None:
-    with Store(tmp_path, HashEmbedder(), budget_mb_per_hour=0.002) as store:
+    with Store(tmp_path, HashEmbedder(), budget_mb_per_hour=BUDGET) as store:
         remember(store, HOURS[:20])
         early = store.snapshot().version
         remember(store, HOURS[20:])
@@ -100,7 +101,7 @@ def test_what_an_old_moment_left_expires(store: Store) -> None:
 def test_an_archive_carries_pins_episodes_and_the_ledger(store: Store, tmp_path: Path) -> None:
     kept = store.timeline("cam")
     store.pin([kept[0].id])
-    with Store(tmp_path / "other", HashEmbedder(), budget_mb_per_hour=0.002) as other:
+    with Store(tmp_path / "other", HashEmbedder(), budget_mb_per_hour=BUDGET) as other:
         other.remember(stream(), [], {})
         other.add_rows("cam", store.rows("cam"))
         other.remember(stream(), kept, {})
