@@ -64,6 +64,9 @@ class Maintenance:
         self.runs = 0
         self.seconds = 0.0
 
+    def stats(self) -> dict[str, Any]:
+        return {"maintenance_runs": self.runs, "maintenance_seconds": round(self.seconds, 3)}
+
     def idle(self) -> None:
         """Do what is due, if upkeep has not had its share of the time."""
         now = time.monotonic()

@@ -9,10 +9,8 @@ DIR/media/        keyframes by their SHA-256
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -20,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from memory.captions import Captioned
-from memory.durable import DurableTables
+from memory.durable import DurableTables, size_of
 from memory.embedder import Embedder
 from memory.encoding import PictureEncoder
 from memory.errors import (
@@ -72,7 +70,7 @@ class Store(Tier, Knowing, Sighted, Captioned):
 
     What is older than `retention` is forgotten by itself (None: nothing is). With `pictures`,
     keyframes are encoded in the background and found by what they show. Raises on opening:
-    `StoreLocked`, `StoreNewer`, `StoreDamaged`, `StoreMissing` (with `create=False`), `StoreFull`,
+    `StoreLocked`, `StoreNewer`, `StoreDamaged`, `StoreMissing` (unless `create`), `StoreFull`,
     `StoreReadOnly`.
     """
 
@@ -108,7 +106,8 @@ class Store(Tier, Knowing, Sighted, Captioned):
         durable.roll_back()
         self.tables = open_tables(self.path / "tables")
         self.media = MediaStore(self.path / "media")
-        self.maintenance = Maintenance(self.tables, self._seal, self._on_writer)
+        self._upkeep = Upkeep(self._idle)
+        self.maintenance = Maintenance(self.tables, self._seal, self._upkeep.on_writer)
         self.maintenance.create_indexes()
         self._durable = durable
         self._ledger = Ledger(self.tables)
@@ -126,7 +125,7 @@ class Store(Tier, Knowing, Sighted, Captioned):
             self._search,
             self._seal,
             self._budget,
-            self._on_writer,
+            self._upkeep.on_writer,
         )
         self._forgetting = Forgetting(
             self.tables,
@@ -140,7 +139,6 @@ class Store(Tier, Knowing, Sighted, Captioned):
         self._schema = len(applied(self.tables.db))
         self._closing = threading.Lock()
         self._closed = False
-        self._upkeep = Upkeep(self._idle)
         self._writer = GroupWriter(self._remembering.commit, self._follow)
         self._upkeep.start(self._writer)
 
@@ -297,17 +295,16 @@ class Store(Tier, Knowing, Sighted, Captioned):
             moments=tables.moments.count_rows(),
             observations=tables.observations.count_rows(),
             keyframes=keyframes,
-            table_bytes=_bytes(self.path / "tables"),
-            media_bytes=_bytes(self.path / "media"),
+            table_bytes=size_of(self.path / "tables"),
+            media_bytes=size_of(self.path / "media"),
             version=self._version(),
             schema=self._schema,
             fragments=sum(fragments(table) for table in tables.all()),
             unindexed_rows=unindexed_rows(tables.observations),
             ledger={
-                "maintenance_runs": self.maintenance.runs,
-                "maintenance_seconds": round(self.maintenance.seconds, 3),
+                **self.maintenance.stats(),
+                **self._upkeep.stats(),
                 "commits": self._remembering.commits,
-                "longest_hold_seconds": round(self._upkeep.longest, 3),
                 **self._longterm.stats(),
                 **self._retention.stats(),
                 **self._picture_stats(),
@@ -334,9 +331,6 @@ class Store(Tier, Knowing, Sighted, Captioned):
         self._retention.idle()
         yield
         self._longterm.idle()
-
-    def _on_writer(self, change: Callable[[], Any]) -> Any:
-        return self._upkeep.on_writer(change)
 
     def _seal(self) -> None:
         """What a commit that failed midway has left must go before it would be made durable."""
@@ -396,13 +390,3 @@ def _by_version(where: str, version: int | None) -> str:
 
 def _in_time(row: Row) -> tuple[float, str, str]:
     return row["start"], row["kind"], row["id"]
-
-
-def _bytes(folder: Path) -> int:
-    """Bytes of the files beneath; what vanishes meanwhile (a dropped version) counts nothing."""
-    total = 0
-    for where, _, names in os.walk(folder):
-        for name in names:
-            with suppress(FileNotFoundError):
-                total += os.stat(os.path.join(where, name)).st_size
-    return total

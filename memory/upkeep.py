@@ -45,6 +45,9 @@ class Upkeep:
         self._due.set()
         self._thread.join()
 
+    def stats(self) -> dict[str, float]:
+        return {"longest_hold_seconds": round(self.longest, 3)}
+
     def wake(self) -> None:
         """Something was written: look soon."""
         self._due.set()
