@@ -93,27 +93,25 @@ def _side_by_side(tables: Tables, stream_id: str, given: Sequence[Row]) -> _Chos
     """Of two episodes of the lowest level that overlap, the store's makes way, unless it quotes what
     the store has given up. Those above are made anew where any did."""
     own = select(tables.episodes, f"stream_id = {quote(stream_id)}", SPAN)
-    known = {row["id"] for row in own}
-    new = [row for row in given if row["id"] not in known]
-    if not any(_overlap(one, other) for one in own for other in new):
+    if not any(_overlap(one, other) for one in own for other in given):
         return _Chosen([row["id"] for row in given], [], set())
     held = [row for row in own if row["level"] == 1]
-    coming = [row for row in new if row["level"] == 1]
+    coming = [row for row in given if row["level"] == 1]
     staying = [r for r in held if r["outlived"] or not any(_overlap(r, n) for n in coming)]
-    taken = [row for row in coming if not any(_overlap(row, s) for s in staying)]
     kept = {row["id"] for row in staying}
+    taken = [r for r in coming if r["id"] not in kept and not any(_overlap(r, s) for s in staying)]
     holding = {id for row in (*staying, *taken) for id in row["children"]}
     children = {id for row in (*held, *coming) for id in row["children"]}
     return _Chosen(
         taken=[row["id"] for row in taken],
-        removed=sorted(known - kept),
+        removed=sorted({row["id"] for row in own} - kept),
         strays={place_of(id) for id in children - holding},
     )
 
 
 def _overlap(one: Row, other: Row) -> bool:
-    return bool(
-        one["level"] == other["level"]
-        and one["start"] < other["end"]
-        and other["start"] < one["end"]
-    )
+    """Two of a level, neither of which is the other, with what they hold in no clear order."""
+    if one["level"] != other["level"] or one["id"] == other["id"]:
+        return False
+    (a, b), (c, d) = ((place_of(row["children"][at]) for at in (0, -1)) for row in (one, other))
+    return a <= d and c <= b

@@ -115,8 +115,8 @@ OBSERVATION_COLUMNS = [
 UNCOMMITTED = -1  # the version of a row that no commit has taken in yet
 
 # Lance keeps decoded metadata and index pages in these caches; the defaults are gigabytes.
-INDEX_CACHE_BYTES = 32 * 2**20
-METADATA_CACHE_BYTES = 16 * 2**20
+INDEX_CACHE_BYTES = 8 * 2**20
+METADATA_CACHE_BYTES = 6 * 2**20
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,3 +115,25 @@ def test_an_archive_carries_pins_episodes_and_the_ledger(store: Store, tmp_path:
         assert other.timeline("cam") == kept
     with Store(tmp_path / "other", HashEmbedder()) as again:
         assert again.pinned([kept[0].id]) == {kept[0].id}
+
+
+def test_an_archive_taken_into_a_store_with_episodes_of_its_own_leaves_none_overlapping(
+    store: Store, tmp_path: Path
+) -> None:
+    """A stream that went on elsewhere was cut elsewhere: the archive's episodes overlapped."""
+    kept = store.timeline("cam")
+    late = [m for m in HOURS if m.start > 400.0]
+    with Store(tmp_path / "other", HashEmbedder(), budget_mb_per_hour=None) as other:
+        other.remember(stream(), late, {})
+        other.consolidate()
+        assert other.episodes("cam")
+        other.add_rows("cam", store.rows("cam"))
+        other.remember(stream(), kept, {})
+        other.consolidate()
+        for level in (1, 2):
+            episodes = other.episodes("cam", level=level)
+            children = [id for episode in episodes for id in episode.children]
+            assert children == sorted(set(children))
+        held = {id for episode in other.episodes("cam") for id in episode.children}
+        last = max(e.end for e in other.episodes("cam"))
+        assert {m.id for m in (*kept, *late) if m.end <= last} <= held
