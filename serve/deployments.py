@@ -36,7 +36,7 @@ from perception.records import Audio, Image, Moment, Observation, Stream
 from reasoning.captions import GeneratorCaptioner, GivingWay
 from reasoning.records import Answer, Question, Replace, Token
 from reasoning.speaker import Speaker, Speech
-from serve import metrics
+from serve import gpus, metrics, scaling
 from serve.errors import Unavailable
 from serve.loading import load_agent, load_perceiver, load_pictures, load_speaker, open_store
 from serve.pictures import RemoteEncoder
@@ -73,6 +73,7 @@ class PerceptionDeployment:
 
     def __init__(self, plain: dict[str, Any]) -> None:
         settings = Settings(**plain)
+        gpus.limit("Perception", settings.perception_gpu_gb)
         self._perceiver = load_perceiver(settings)
         self._recognising = Slots(settings.threads)
         self._speech_batch = settings.speech_batch
@@ -136,6 +137,10 @@ class PerceptionDeployment:
     async def check_health(self) -> None:
         """Raises Stuck. Ray Serve asks, and restarts the replica."""
         self._work.check()
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """What `scaling.by_queue_and_lag` goes by. Ray Serve asks."""
+        return {scaling.SLOWEST: self._work.slowest()}
 
     async def ping(self) -> float:
         await self.check_health()
@@ -257,6 +262,7 @@ class ReasoningDeployment:
         self, plain: dict[str, Any], memory: Any
     ) -> None:
         settings = Settings(**plain)
+        gpus.limit("Reasoning", settings.answer_gpu_gb)
         self._work = Work()
         self._agent, generator = load_agent(settings, RemoteMemory(Part("Memory", memory)))
         self._speaker: Callable[[], Speaker | None] = lru_cache(maxsize=1)(

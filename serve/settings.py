@@ -33,7 +33,9 @@ class Settings(BaseSettings):
     store: Path = Field(
         Path("~/.local/share/lookback"), description="Directory that holds the memory."
     )
-    profile: str = Field("embedded", description="embedded, or a profile file.")
+    profile: str = Field(
+        "embedded", description="embedded, gpu-24g, gpu-80g, cluster, or a profile file."
+    )
     token: SecretStr | None = Field(
         None, description="Bearer token that every request must carry; needed beyond loopback."
     )
@@ -78,6 +80,12 @@ class Settings(BaseSettings):
         default_factory=lambda: min(4, os.cpu_count() or 2),
         ge=1,
         description="Threads of the language model for a question; half of them for the answer.",
+    )
+    perception_gpu_gb: float | None = Field(
+        None, gt=0, description="GB of a GPU's memory that perception may take. None: no bound."
+    )
+    answer_gpu_gb: float | None = Field(
+        None, gt=0, description="GB of it for the language model and what it keeps. None: no bound."
     )
     retention_days: float | None = Field(
         None, gt=0, description="Moments older than this many days are forgotten. None: kept."
