@@ -25,6 +25,7 @@ from memory.store import Store
 from perception import keyframes
 from perception.pictures import ColourEncoder, SiglipEncoder
 from perception.records import Image, Moment, Observation
+from tests.memory.episodic import talk
 from tests.memory.storing import BEGAN, HashEmbedder, moment, said, stream
 from tests.perception import tiny_models
 
@@ -283,22 +284,33 @@ def test_what_is_forgotten_while_it_is_being_encoded_gets_no_vector(tmp_path: Pa
 
 
 def test_the_budget_weighs_vectors_and_drops_them_with_their_pictures(tmp_path: Path) -> None:
+    """Pictures fit the hour's bytes by themselves, not with 4 kB of vectors each."""
+    pictures = [shown("red", seed) for seed in range(60)]
+    moments = [
+        replace(one, keyframe=digest)
+        for one, (digest, _) in zip(talk(0.0, 3600.0, 0, every=60.0), pictures, strict=True)
+    ] + talk(3600.0, 1800.0, 1, every=60.0)
+    files = sum(len(content) for _, content in pictures)
     path = tmp_path / "store"
-    with opened(path, Counting(dimension=2048)) as store:
-        digests = remember(store, ["red", "green", "blue"] * 8)
-        store.encode_pictures()
-        assert sum(vector_bytes(store.tables.pictures).values()) > 24 * 4096
-        contents = store._longterm.holding._giving.contents("cam", 0)
-        assert contents is not None
-        files = {p.digest: store.media.find(p.digest) for p in contents.pictures}
-        for one in contents.pictures:
-            file = files[one.digest]
-            assert file is not None
-            assert one.bytes > file.stat().st_size + 4096
-        moments = [f"cam:{round(5000 * at):010d}" for at in range(len(digests))]
-        assert {p.moment_id for p in contents.pictures} == set(moments)
-        store._remembering.remove_unreferenced(set(digests))
-        assert len(vectors_held(store)) == len(set(digests))  # every one is still shown
+
+    def held(megabytes: float, encoder: PictureEncoder | None) -> list[str]:
+        with opened(path, encoder, budget_mb_per_hour=megabytes) as store:
+            store.remember(stream("cam", 5400.0), moments, dict(pictures))
+            store.encode_pictures()
+            store.consolidate()
+            kept = {one.keyframe for one in store.timeline("cam") if one.keyframe is not None}
+            assert sum(vector_bytes(store.tables.pictures).values()) == 4426 * len(kept) * bool(
+                encoder
+            )
+            assert {path.stem for path in store.media.path.rglob("*.webp")} == kept
+            if encoder is not None:
+                assert set(vectors_held(store)) == kept
+            return sorted(kept)
+
+    fits = (files + 60 * 3 * 2500) / 1e6
+    without = held(fits, None)
+    assert len(without) == 60
+    assert 0 < len(held(fits, Counting(dimension=2048))) < 60
 
 
 # What goes wrong
