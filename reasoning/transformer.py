@@ -32,6 +32,8 @@ log = logging.getLogger("lookback.reasoning")
 
 _AROUND = 1024  # tokens of instructions, a long question, and what a chat template adds
 _ANSWER = 256
+_CAPTION_TOKENS = 60
+CAPTION = "What does this picture show? Name the people, things, actions and colours."
 
 
 class TransformersGenerator:
@@ -103,7 +105,20 @@ class TransformersGenerator:
             async for _ in self.stream(prompt, 2):
                 pass
 
-    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncIterator[str]:
+    async def caption(self, picture: Picture) -> str:
+        """What the picture shows, in a sentence; begun when no answer is under way. Raises
+        GenerationFailed."""
+        asked = Prompt((), CAPTION, pictures=(picture,))
+        pieces = self._pieces(asked, _CAPTION_TOKENS, background=True)
+        async with contextlib.aclosing(pieces) as said:  # type: ignore[type-var]  # typed as an iterator, it is a generator
+            return " ".join("".join([piece async for piece in said]).split())
+
+    def stream(self, prompt: Prompt, max_tokens: int) -> AsyncIterator[str]:
+        return self._pieces(prompt, max_tokens)
+
+    async def _pieces(
+        self, prompt: Prompt, max_tokens: int, background: bool = False
+    ) -> AsyncIterator[str]:
         prompt, prepared = await self._prepared(prompt)
         loop = asyncio.get_running_loop()
         tokens: asyncio.Queue[int | Exception | None] = asyncio.Queue()
@@ -113,7 +128,7 @@ class TransformersGenerator:
                 loop.call_soon_threadsafe(tokens.put_nowait, token)
 
         ids, placed = self._tokens(turn(prompt), prepared)
-        request = Request(ids, placed, max_tokens, put)
+        request = Request(ids, placed, max_tokens, put, background=background)
         self.engine.submit(request)
         # Bytes of a letter that is not whole yet wait for the rest of it.
         decoding = DecodeStream(skip_special_tokens=True)

@@ -18,9 +18,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from serve import ice
 from serve.errors import BadSettings, TokenNeeded
 
-SECRET = frozenset(
-    {"token", "ice_servers", "answer_key"}
-)  # what is wrong with them is said without them
+# What is wrong with these is said without them.
+SECRET = frozenset({"token", "ice_servers", "answer_key", "answer_endpoint"})
 
 PROFILES = Path(__file__).parent / "profiles"
 

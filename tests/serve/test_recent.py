@@ -52,7 +52,7 @@ async def test_none_are_kept_for_a_model_that_only_reads() -> None:
     assert len([item async for item in recent]) == 1
     assert await recent.frames() == ()
     assert Settings(answer_backend="transformers").frames_shown == 4
-    assert Settings(answer_backend="endpoint", visual_tokens=0).frames_shown == 0
+    assert Settings(answer_backend="transformers", visual_tokens=0).frames_shown == 0
 
 
 async def test_a_question_takes_along_what_the_camera_shows(
