@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar, get_args
 
 import cv2
 import numpy as np
@@ -30,6 +30,7 @@ from perception.sounds import Listener, OmniListener, SilentListener, SoundSpan
 from perception.tagger import BrightnessTagger, EfficientNetTagger, Tagger
 
 Result = TypeVar("Result")
+Stage = Literal["recognize", "listen", "look"]
 Timed = Callable[[str], AbstractContextManager[object]]
 
 
@@ -67,8 +68,8 @@ class Perceiver(Protocol):
 class LocalPerceiver:
     """The models in this process, on a few threads.
 
-    The batch methods block and may be called from any thread; the awaitable ones run them on
-    threads of its own. `threads` is the number of calls at work at once. `timed` is entered around
+    The batch methods block; the awaitable ones run them on threads of its own, and `on` what else is
+    made of them. `threads` is the number of calls of a stage at work at once. `timed` is entered around
     each stage of the batch methods, by its name. Use `load` for the real models, `fake` for
     deterministic stand-ins.
     """
@@ -86,7 +87,12 @@ class LocalPerceiver:
         self._recognizer, self._reader, self._tagger = recognizer, reader, tagger
         self._faces, self._listener = faces, listener
         self._at_once = threads
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="perceiver")
+        # Each kind of work has threads of its own: the libraries keep working memory for every thread
+        # that called them.
+        self._threads = {
+            stage: ThreadPoolExecutor(threads, thread_name_prefix=stage)
+            for stage in get_args(Stage)
+        }
         self.timed: Timed = untimed
 
     @classmethod
@@ -145,15 +151,15 @@ class LocalPerceiver:
 
     async def recognize(self, audio: Audio, effort: Effort = "full") -> Transcript:
         """What was said in one utterance."""
-        return (await self._run(lambda: self.recognize_batch([audio], effort)))[0]
+        return (await self.on("recognize", lambda: self.recognize_batch([audio], effort)))[0]
 
     async def listen(self, audio: Audio) -> tuple[SoundSpan, ...]:
         """The spans heard in one window."""
-        return (await self._run(lambda: self.listen_batch([audio])))[0]
+        return (await self.on("listen", lambda: self.listen_batch([audio])))[0]
 
     async def look(self, image: Image, read: bool) -> Look:
         """What one image shows and, if `read`, says."""
-        return (await self._run(lambda: self.look_batch([image], [read])))[0]
+        return (await self.on("look", lambda: self.look_batch([image], [read])))[0]
 
     def warm(self) -> None:
         """Run every model on all threads at once, on as much as any call brings, so that the first
@@ -162,17 +168,19 @@ class LocalPerceiver:
         for row in range(40, 540, 60):
             cv2.putText(image, "read this " * 5, (20, row), cv2.FONT_HERSHEY_PLAIN, 2, (0, 0, 0), 2)
         noise = np.random.default_rng(0).normal(0, 0.02, 28 * SAMPLE_RATE).astype(np.float32)
-        works: list[Callable[[], object]] = [
-            lambda: self.look_batch([image], [True]),
-            lambda: self.recognize_batch([noise]),
-            lambda: self.listen_batch([noise[: 5 * SAMPLE_RATE]]),
-        ]
-        for work in works:
-            list(self._threads.map(lambda _, work=work: work(), range(self._at_once)))
+        works: dict[Stage, Callable[[], object]] = {
+            "look": lambda: self.look_batch([image], [True]),
+            "recognize": lambda: self.recognize_batch([noise]),
+            "listen": lambda: self.listen_batch([noise[: 5 * SAMPLE_RATE]]),
+        }
+        for stage, work in works.items():
+            list(self._threads[stage].map(lambda _, work=work: work(), range(self._at_once)))
 
     def close(self) -> None:
         """Waits for the calls at work and ends the threads."""
-        self._threads.shutdown()
+        for threads in self._threads.values():
+            threads.shutdown()
 
-    async def _run(self, call: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+    async def on(self, stage: Stage, call: Callable[[], Result]) -> Result:
+        """The call's result, made on the threads of its stage."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads[stage], call)

@@ -36,6 +36,7 @@ from reasoning.speaker import Speaker, Speech
 from serve import metrics
 from serve.errors import Unavailable
 from serve.loading import load_agent, load_perceiver, load_speaker, open_store
+from serve.rehearsal import rehearse_store
 from serve.remote import Part, RemoteMemory
 from serve.services import InProcessMemory
 from serve.settings import Settings
@@ -78,19 +79,20 @@ class PerceptionDeployment:
         would wait for all. Those that somebody waits for an answer to go first."""
         async with self._recognising.taken(URGENCY[effort]):
             with self._work.call():
-                found = await asyncio.to_thread(self._perceiver.recognize_batch, [audio], effort)
-                return found[0]
+                return await self._perceiver.recognize(audio, effort)
 
     @serve.batch(max_batch_size=8, batch_wait_timeout_s=BATCH_WAIT, max_concurrent_batches=2)
     async def listen(self, audios: list[Audio]) -> list[Any]:
         with self._work.call():
-            return list(await asyncio.to_thread(self._perceiver.listen_batch, audios))
+            return await self._perceiver.on("listen", lambda: self._perceiver.listen_batch(audios))
 
     @serve.batch(max_batch_size=8, batch_wait_timeout_s=BATCH_WAIT, max_concurrent_batches=2)
     async def look(self, calls: list[tuple[Image, bool]]) -> list[Any]:
         images, read = [call[0] for call in calls], [call[1] for call in calls]
         with self._work.call():
-            return list(await asyncio.to_thread(self._perceiver.look_batch, images, read))
+            return await self._perceiver.on(
+                "look", lambda: self._perceiver.look_batch(images, read)
+            )
 
     async def check_health(self) -> None:
         """Raises Stuck. Ray Serve asks, and restarts the replica."""
@@ -115,6 +117,7 @@ class MemoryDeployment:
 
     def __init__(self, plain: dict[str, Any]) -> None:
         self._store = _opened(Settings(**plain))
+        rehearse_store()
         keep_trimmed()
         self._memory = InProcessMemory(lambda: self._store)
 

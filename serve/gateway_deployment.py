@@ -10,9 +10,9 @@ from fastapi import FastAPI
 from prometheus_client.metrics_core import Metric
 from ray import serve
 
-from perception.vad import SileroDetector
 from serve.gateway import Extension, build_app
 from serve.hub import UPLOADS
+from serve.rehearsal import rehearse_pipeline
 from serve.remote import Part, RemoteMemory, RemotePerceiver, RemoteReasoning, RemoteTalking
 from serve.services import Services
 from serve.settings import Settings
@@ -36,7 +36,7 @@ class GatewayDeployment:
         self._settings = Settings(**plain)
         # What a killed server left half replayed must not outlive what it holds being forgotten.
         shutil.rmtree(self._settings.store / UPLOADS, ignore_errors=True)
-        SileroDetector()  # loads its model now rather than in somebody's first sentence
+        rehearse_pipeline()
         keep_trimmed()
         self._perception = Part("Perception", perception)
         self._memory = Part("Memory", memory)

@@ -189,11 +189,15 @@ def _environment(settings: Settings) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # Ray would run every worker at nice 15: whatever else the machine does would starve live speech.
     os.environ.setdefault("RAY_worker_niceness", "0")
-    # Frames go to perception inside the call. Through the shared store each process would come to
-    # hold all of it mapped: 80 MB more in three of them.
-    os.environ.setdefault("RAY_max_direct_call_object_size", str(8 * 2**20))
+    # Frames and uploads go inside the call. Through the shared store each process would come to
+    # hold all of it mapped: 80 MB more in each of them.
+    for limit in ("RAY_max_direct_call_object_size", "RAY_task_rpc_inlined_bytes_limit"):
+        os.environ.setdefault(limit, str(64 * 2**20))
     # Each of glibc's arenas keeps what its threads freed; two are enough, and 150 MB smaller.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
+    os.environ.setdefault(
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH", "serve.trimming:keep_proxy_trimmed"
+    )
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, str(settings.threads))
 

@@ -37,11 +37,12 @@ class Replay:
     started: float = field(default_factory=time.monotonic)
     wall_seconds: float = 0.0
     error: dict[str, str] | None = None
-    session: StreamSession | None = None
+    tally: Tally = field(default_factory=Tally)
+    session: StreamSession | None = None  # while it runs: afterwards only what it did is kept
 
     def to_json(self) -> dict[str, Any]:
         """Progress: `eta` is seconds left at the speed so far, null until it is known."""
-        tally = self.session.tally if self.session else Tally()
+        tally = self.tally
         wall = self.wall_seconds or (time.monotonic() - self.started)
         eta = None
         if self.state == "running" and self.seconds and tally.stream_time > 0:
@@ -103,8 +104,7 @@ class Replays:
     def forget_answers(self) -> None:
         """Drop the answers that replays have given so far."""
         for replay in self._replays.values():
-            if replay.session is not None:
-                replay.session.tally.answers.clear()
+            replay.tally.answers.clear()
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -123,6 +123,7 @@ class Replays:
                     self._gate,
                     lambda kind, body: self._events.publish(stream_id, kind, body),
                 )
+                replay.tally = replay.session.tally
                 await replay.session.run()
             replay.state = "done"
         except* PerceptionError as errors:
@@ -131,6 +132,7 @@ class Replays:
             self._fail(replay, "failed", errors)
         finally:
             replay.wall_seconds = time.monotonic() - replay.started
+            replay.session = None
             await asyncio.to_thread(path.unlink, missing_ok=True)
             metrics.forget_stream(stream_id)
             self._events.publish(stream_id, "replayed", replay.to_json())

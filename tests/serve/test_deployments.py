@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -139,16 +138,16 @@ class Recording:
 
     def __init__(self) -> None:
         self.begun: list[tuple[int, str]] = []
-        self.threads = threading.Semaphore(0)
+        self.threads = asyncio.Semaphore(0)
 
     def warm(self) -> None:
         return
 
-    def recognize_batch(self, audios: list[Any], effort: str) -> list[str]:
-        (audio,) = audios
+    async def recognize(self, audio: Any, effort: str) -> str:
         self.begun.append((len(audio), effort))
-        assert self.threads.acquire(timeout=30)
-        return [f"{len(audio)} samples"]
+        async with asyncio.timeout(30):
+            await self.threads.acquire()
+        return f"{len(audio)} samples"
 
 
 async def test_what_was_said_to_the_agent_is_recognised_before_all_else(
