@@ -16,6 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -46,13 +47,15 @@ class Placed:
 @dataclass(slots=True, eq=False)
 class Request:
     """A prompt as tokens, with its pictures' places. `put` is called from the model's thread: with
-    each token, then with None, or with the error that ended it. `cancelled` ends it in silence."""
+    each token, then with None, or with the error that ended it. `cancelled` ends it in silence.
+    `background`: begun only while nothing else is under way."""
 
     ids: list[int]
     pictures: Sequence[Placed]
     max_tokens: int
     put: Callable[[int | Exception | None], None]
     cancelled: threading.Event = field(default_factory=threading.Event)
+    background: bool = False
     # Of the engine, from here on.
     held: Held = field(default_factory=lambda: np.empty(0, np.int64))
     positions: torch.Tensor | None = None  # 3 x tokens where positions are of time, height, width
@@ -124,8 +127,9 @@ class Engine:
         while not self._closed:
             self._take(block=not (self._waiting or self._reading or self._writing))
             self._drop_cancelled()
-            while self._waiting and self._guarded(self._admit, [self._waiting[0]]):
-                pass
+            while (first := self._next()) is not None:
+                if not self._guarded(partial(self._admit, first), [first]):
+                    break
             if self._reading:
                 self._guarded(self._read_piece, [self._reading[0]])
             if self._writing:
@@ -149,15 +153,22 @@ class Engine:
             for request in [r for r in group if r.cancelled.is_set()]:
                 self._end(request, None)
 
-    def _admit(self) -> bool:
-        """The longest waiting goes to a row, if one is free."""
-        request = self._waiting[0]
+    def _next(self) -> Request | None:
+        """Which request is begun next: the longest waiting, those in the background last."""
+        for request in self._waiting:
+            if not request.background:
+                return request
+        idle = not (self._reading or self._writing)
+        return self._waiting[0] if self._waiting and idle else None
+
+    def _admit(self, request: Request) -> bool:
+        """Gives the request a row, if one is free."""
         if not len(request.held):
             self._place(request)
         taken = self.rows.take(request.held)
         if taken is None:
             return False
-        self._waiting.popleft()
+        self._waiting.remove(request)
         request.row, request.done = taken
         for placed in request.pictures:
             if placed.start < request.done < placed.end:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from PIL import Image
 from tokenizers.decoders import DecodeStream
 
 from reasoning.chat import Turn, turn
@@ -30,6 +32,8 @@ log = logging.getLogger("lookback.reasoning")
 
 _AROUND = 1024  # tokens of instructions, a long question, and what a chat template adds
 _ANSWER = 256
+_CAPTION_TOKENS = 60
+CAPTION = "What does this picture show? Name the people, things, actions and colours."
 
 
 class TransformersGenerator:
@@ -50,7 +54,8 @@ class TransformersGenerator:
         self.capabilities = Capabilities(visual_tokens, text_tokens)
         self._tokenizer = checkpoint.tokenizer
         self._image_token = int(checkpoint.model.config.image_token_id)
-        self.tower = VisionTower(checkpoint, min(picture_tokens, visual_tokens), cache_bytes)
+        most = min(picture_tokens, visual_tokens or picture_tokens)
+        self.tower = VisionTower(checkpoint, most, cache_bytes)
         capacity = visual_tokens + text_tokens + _AROUND + _ANSWER
         try:
             self.engine = Engine(checkpoint, self.tower, rows=rows, capacity=capacity)
@@ -70,10 +75,17 @@ class TransformersGenerator:
         rows: int = 4,
         visual_tokens: int = 4096,
         text_tokens: int = 1024,
+        cache_bytes: int = 1_000_000_000,
     ) -> TransformersGenerator:
         """From a folder of weights; a minute for 16 GB. Raises ModelUnusable."""
         checkpoint = load(path, device=device, four_bit=four_bit)
-        return cls(checkpoint, rows=rows, visual_tokens=visual_tokens, text_tokens=text_tokens)
+        return cls(
+            checkpoint,
+            rows=rows,
+            visual_tokens=visual_tokens,
+            text_tokens=text_tokens,
+            cache_bytes=cache_bytes,
+        )
 
     def close(self) -> None:
         """Ends every answer, and the model's thread."""
@@ -86,11 +98,27 @@ class TransformersGenerator:
         return self.tower.tokens(picture)
 
     async def warm(self) -> None:
-        """Evaluate the constant beginning of every prompt."""
-        async for _ in self.stream(Prompt((), ""), 1):
-            pass
+        """Evaluate the constant beginning of every prompt, and see a first picture: what a GPU
+        chooses or compiles for either is there then."""
+        shown = Prompt((), "", pictures=(Picture(_grey(), "now", live=True),))
+        for prompt in (shown, Prompt((), "")) if self.capabilities.sees else (Prompt((), ""),):
+            async for _ in self.stream(prompt, 2):
+                pass
 
-    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncIterator[str]:
+    async def caption(self, picture: Picture) -> str:
+        """What the picture shows, in a sentence; begun when no answer is under way. Raises
+        GenerationFailed."""
+        asked = Prompt((), CAPTION, pictures=(picture,))
+        pieces = self._pieces(asked, _CAPTION_TOKENS, background=True)
+        async with contextlib.aclosing(pieces) as said:  # type: ignore[type-var]  # typed as an iterator, it is a generator
+            return " ".join("".join([piece async for piece in said]).split())
+
+    def stream(self, prompt: Prompt, max_tokens: int) -> AsyncIterator[str]:
+        return self._pieces(prompt, max_tokens)
+
+    async def _pieces(
+        self, prompt: Prompt, max_tokens: int, background: bool = False
+    ) -> AsyncIterator[str]:
         prompt, prepared = await self._prepared(prompt)
         loop = asyncio.get_running_loop()
         tokens: asyncio.Queue[int | Exception | None] = asyncio.Queue()
@@ -100,7 +128,7 @@ class TransformersGenerator:
                 loop.call_soon_threadsafe(tokens.put_nowait, token)
 
         ids, placed = self._tokens(turn(prompt), prepared)
-        request = Request(ids, placed, max_tokens, put)
+        request = Request(ids, placed, max_tokens, put, background=background)
         self.engine.submit(request)
         # Bytes of a letter that is not whole yet wait for the rest of it.
         decoding = DecodeStream(skip_special_tokens=True)
@@ -164,3 +192,10 @@ class TransformersGenerator:
                 if token in part:
                     part = part.replace(token, f"{token[0]} {token[1:]}")
         return part
+
+
+def _grey() -> bytes:
+    """A picture of a keyframe's size."""
+    written = io.BytesIO()
+    Image.new("RGB", (640, 360), (128, 128, 128)).save(written, "WEBP")
+    return written.getvalue()

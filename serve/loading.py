@@ -15,12 +15,12 @@ from serve.settings import Settings
 
 if TYPE_CHECKING:
     from memory.encoding import PictureEncoder as Encoder
-    from memory.records import MemoryReader
     from memory.store import Store
     from perception.perceiver import LocalPerceiver
     from perception.pictures import PictureEncoder
-    from reasoning import Agent, GgufGenerator
+    from reasoning import Agent, Generator
     from reasoning.speaker import Speaker
+    from serve.services import MemoryService
 
 log = logging.getLogger("lookback.serve")
 
@@ -79,13 +79,22 @@ def open_store(settings: Settings, create: bool = True, pictures: Encoder | None
     )
 
 
-def load_agent(settings: Settings, memory: MemoryReader) -> tuple[Agent, GgufGenerator]:
-    """An agent over that memory, and its language model (to warm)."""
-    from reasoning import Agent, GgufGenerator, WordVectors
+def load_agent(settings: Settings, memory: MemoryService) -> tuple[Agent, Generator]:
+    """An agent over that memory, and its language model (to warm). Raises ModelUnusable."""
+    from reasoning import Agent, WordVectors
+    from serve.answering import load_generator
 
-    generator = GgufGenerator(models.locate("qwen2.5-1.5b"), threads=settings.answer_threads)
+    generator = load_generator(settings)
     near = WordVectors(models.locate("minilm"))
-    return Agent(memory, generator, near=near, agent_name=settings.agent_name), generator
+    agent = Agent(
+        memory,
+        generator,
+        near=near,
+        agent_name=settings.agent_name,
+        keyframes=memory,
+        live_frames=settings.live_frames,
+    )
+    return agent, generator
 
 
 def load_speaker(settings: Settings) -> Speaker | None:

@@ -145,6 +145,23 @@ async def test_more_questions_than_rows_wait_their_turn(
     assert given == [plain(checkpoint, prompt, PIXELS, 6) for prompt in prompts]
 
 
+async def test_captions_are_begun_when_no_answer_is_under_way(
+    generator: TransformersGenerator,
+) -> None:
+    ended: list[str] = []
+
+    async def end(name: str, work: Any) -> None:
+        assert await work
+        ended.append(name)
+
+    await asyncio.gather(
+        end("answer 1", said(generator, asked("Where is the kettle?"), 10)),
+        *(end("caption", generator.caption(remembered(n))) for n in (1, 2)),
+        *(end(f"answer {n}", said(generator, asked(f"Who is number {n}?"), 10)) for n in (2, 3, 4)),
+    )
+    assert ended[-2:] == ["caption", "caption"]
+
+
 @pytest.fixture
 def out_of_memory(checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The model runs out of memory in its pass number so and so."""
