@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,6 +41,7 @@ RANK_CONSTANT = 10  # of reciprocal rank fusion; the paper's 60, of lists of a t
 CROWD = 8
 STANDS_OUT = 1.0  # standard deviations above the mean cosine of all pictures
 QUERIES_CACHED = 256
+AGAIN = 5.0  # seconds until a model that failed is asked again
 UNSAID = "a picture"  # the text of a find in a moment of which no observation is kept
 
 
@@ -73,6 +75,7 @@ class Sights:
         self._beginnings, self._reached = beginnings, reached
         self._vectors: OrderedDict[str, Vector] = OrderedDict()
         self._guard = threading.Lock()
+        self._away_until = 0.0  # a model that does not answer makes searches wait once, not each
         self.failed = 0  # searches that had to do without pictures
 
     def seen(self, query: Query) -> list[Sight]:
@@ -135,10 +138,14 @@ class Sights:
             if text in self._vectors:
                 self._vectors.move_to_end(text)
                 return self._vectors[text]
+            if time.monotonic() < self._away_until:
+                self.failed += 1
+                return None
         try:
             vector: Vector = self._encoder.encode_texts([text])[0]
         except Exception as failure:  # noqa: BLE001 - it may run elsewhere; words still find
             self.failed += 1
+            self._away_until = time.monotonic() + AGAIN
             log.warning("pictures are not searched: %s", type(failure).__name__)
             return None
         with self._guard:

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from memory.captions import Captioned
 from memory.durable import DurableTables
 from memory.embedder import Embedder
 from memory.encoding import PictureEncoder
@@ -63,7 +64,7 @@ Row = dict[str, Any]
 LOOKED_UP = 400
 
 
-class Store(Tier, Knowing, Sighted):
+class Store(Tier, Knowing, Sighted, Captioned):
     """Implements `memory.records.Memory`. Blocking; safe to use from many threads of one process.
     `budget_mb_per_hour` bounds each hour of a stream, `budget_mb` all of them (10^6 bytes; None:
     without bound): what is least missed is given up, and the ledger says what.

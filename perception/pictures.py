@@ -16,10 +16,10 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image as Pictures
 
 from perception.checkpoints import device_of, folder_of, load_whole, loading
 from perception.errors import ModelUnusable, NotAPicture
+from perception.preparing import is_plain, prepared, prepared_on_device
 from perception.records import Image
 
 Vectors = npt.NDArray[np.float32]
@@ -61,6 +61,7 @@ class SiglipEncoder:
         image_processor: the checkpoint's own, from pictures to the network's input.
         tokenizer: the checkpoint's own.
         model_id: as stored beside each vector.
+        on_device: whether pictures are resized there, where the processor allows it; None: on a GPU.
     """
 
     def __init__(
@@ -71,10 +72,14 @@ class SiglipEncoder:
         *,
         model_id: str = DEFAULT,
         batch: int = BATCH,
+        on_device: bool | None = None,
     ) -> None:
         self.model_id = model_id
         self.network = network.eval()
         self._image_processor, self._tokenizer = image_processor, tokenizer
+        on_device = network.device.type != "cpu" if on_device is None else on_device
+        plain = on_device and is_plain(image_processor)
+        self._prepared = prepared_on_device if plain else prepared
         self._batch = batch
         self._tokens = int(network.config.text_config.max_position_embeddings)
         self._turn = threading.Lock()  # the tokenizer may not be shared by two threads at once
@@ -107,16 +112,13 @@ class SiglipEncoder:
             return cls(network.to(where), image_processor, tokenizer, model_id=model, batch=batch)
 
     def encode_images(self, images: Sequence[Image]) -> Vectors:
-        prepared = [Pictures.fromarray(within_bounds(image)) for image in images]
-        rows = [
-            self._units(
-                self.network.get_image_features,
-                self._image_processor(
-                    images=prepared[first : first + self._batch], return_tensors="pt"
-                ),
-            )
-            for first in range(0, len(prepared), self._batch)
-        ]
+        bounded = [within_bounds(image) for image in images]
+        device, dtype = self.network.device, self.network.dtype
+        rows = []
+        for first in range(0, len(bounded), self._batch):
+            chosen = bounded[first : first + self._batch]
+            inputs = self._prepared(chosen, self._image_processor, device, dtype)
+            rows.append(self._units(self.network.get_image_features, inputs))
         return np.concatenate(rows) if rows else np.empty((0, self.dimension), np.float32)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
@@ -132,19 +134,15 @@ class SiglipEncoder:
                     max_length=self._tokens,
                     return_tensors="pt",
                 )
-            rows.append(self._units(self.network.get_text_features, tokens))
+            placed = {name: value.to(self.network.device) for name, value in tokens.items()}
+            rows.append(self._units(self.network.get_text_features, placed))
         return np.concatenate(rows) if rows else np.empty((0, self.dimension), np.float32)
 
-    def _units(self, features: Any, inputs: Any) -> Vectors:
+    def _units(self, features: Any, inputs: dict[str, Any]) -> Vectors:
         import torch
 
-        device, dtype = self.network.device, self.network.dtype
-        placed = {
-            name: value.to(device, dtype if value.is_floating_point() else value.dtype)
-            for name, value in inputs.items()
-        }
         with torch.inference_mode():
-            found = features(**placed).pooler_output.float()
+            found = features(**inputs).pooler_output.float()
             unit: Vectors = torch.nn.functional.normalize(found, dim=-1).cpu().numpy()
         return unit
 

@@ -17,6 +17,7 @@ import numpy as np
 from prometheus_client.metrics_core import Metric
 from ray import serve
 
+from memory.captions import Uncaptioned
 from memory.errors import StoreLocked
 from memory.records import (
     Correction,
@@ -32,6 +33,7 @@ from memory.records import (
 )
 from perception.recognizer import Effort, Transcript
 from perception.records import Audio, Image, Moment, Observation, Stream
+from reasoning.captions import GeneratorCaptioner, GivingWay
 from reasoning.records import Answer, Question, Replace, Token
 from reasoning.speaker import Speaker, Speech
 from serve import gpus, metrics, scaling
@@ -225,6 +227,12 @@ class MemoryDeployment:
     async def add_rows(self, stream_id: str, tables: dict[str, bytes]) -> int:
         return await self._memory.add_rows(stream_id, tables)
 
+    async def uncaptioned(self, limit: int) -> list[Uncaptioned]:
+        return await self._memory.uncaptioned(limit)
+
+    async def caption(self, moment_id: str, keyframe: str, text: str) -> bool:
+        return await self._memory.caption(moment_id, keyframe, text)
+
     async def stats(self) -> Stats:
         return await self._memory.stats()
 
@@ -260,18 +268,24 @@ class ReasoningDeployment:
         self._speaker: Callable[[], Speaker | None] = lru_cache(maxsize=1)(
             lambda: load_speaker(settings)
         )
+        self._captions = GivingWay(GeneratorCaptioner(generator))
         await generator.warm()
         keep_trimmed()
 
     async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
-        with self._work.call() as went_on:
+        with self._work.call() as went_on, self._captions.answering():
             async for piece in self._agent.answer(question):
                 went_on()
                 yield piece
 
     async def prepare(self, question: Question) -> None:
-        with self._work.call():
+        with self._work.call(), self._captions.answering():
             await asyncio.gather(self._agent.prepare(question), asyncio.to_thread(self._speaker))
+
+    async def caption(self, encoded: bytes) -> str | None:
+        """What a picture shows; None where somebody waits for an answer."""
+        with self._work.call(), metrics.work("caption"):
+            return await self._captions.caption(encoded)
 
     async def speak(self, text: str) -> Speech:
         """The voice is loaded for the first live question: most servers never speak."""

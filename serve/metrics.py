@@ -67,6 +67,9 @@ QUEUED = Gauge("lookback_queue_depth", "Work that waits, by queue.", ["queue"], 
 ANSWERS = Counter("lookback_answers", "Answers given, by outcome.", ["outcome"], registry=REGISTRY)
 FAILED_ANSWERS = Counter("lookback_failed_answers", "Answers that failed.", registry=REGISTRY)
 ERRORS = Counter("lookback_http_errors", "HTTP errors, by code.", ["code"], registry=REGISTRY)
+CAPTIONS = Counter(
+    "lookback_captions", "Keyframes captioned, by outcome.", ["outcome"], registry=REGISTRY
+)
 STORE_BYTES = Gauge("lookback_store_bytes", "Bytes on disk, by part.", ["part"], registry=REGISTRY)
 STORE_ROWS = Gauge(
     "lookback_store_rows", "Rows remembered, by table.", ["table"], registry=REGISTRY

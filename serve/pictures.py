@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ class RemoteEncoder:
     def __init__(self, handle: Any, model_id: str) -> None:  # a DeploymentHandle
         self._handle = handle
         self.model_id = model_id
+        self._asking = threading.Lock()  # a handle is set up by its first call, which must be alone
 
     def encode_images(self, images: Sequence[Image]) -> Vectors:
         rows = [
@@ -41,7 +43,9 @@ class RemoteEncoder:
 
     def _result(self, method: str, given: list[Any], within: float) -> Vectors:
         try:
-            found: Vectors = getattr(self._handle, method).remote(given).result(timeout_s=within)
+            with self._asking:
+                asked = getattr(self._handle, method).remote(given)
+            found: Vectors = asked.result(timeout_s=within)
         except Exception as error:
             raise ours("Perception", error) from error
         return found

@@ -59,6 +59,11 @@ class Settings(BaseSettings):
         description="SigLIP or CLIP model by which words find pictures: a hub id "
         "(owner/name@revision) or a folder, say google/siglip2-base-patch16-256. Default: tags.",
     )
+    captions: bool = Field(
+        False,
+        description="Whether keyframes are described by the answering model while nobody waits "
+        "for it. Needs one that is shown pictures.",
+    )
     speech_model: str = Field(
         "whisper-base",
         description="Whisper in CTranslate2 form: whisper-base, a hub id or a folder, say "

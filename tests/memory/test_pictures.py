@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,15 +17,17 @@ import numpy.typing as npt
 import pytest
 
 from memory.archive import Archive, ArchiveWriter
-from memory.encoding import AT_ONCE, PictureEncoder
+from memory.encoding import AT_ONCE, PictureEncoder, decoded
 from memory.picture_rows import vector_bytes
 from memory.records import Hit, Query, Selection
 from memory.sights import UNSAID, fused
 from memory.store import Store
 from perception import keyframes
-from perception.pictures import ColourEncoder
+from perception.pictures import ColourEncoder, SiglipEncoder
 from perception.records import Image, Moment, Observation
+from tests.memory.episodic import talk
 from tests.memory.storing import BEGAN, HashEmbedder, moment, said, stream
+from tests.perception import tiny_models
 
 pytestmark = pytest.mark.unit
 
@@ -280,22 +284,33 @@ def test_what_is_forgotten_while_it_is_being_encoded_gets_no_vector(tmp_path: Pa
 
 
 def test_the_budget_weighs_vectors_and_drops_them_with_their_pictures(tmp_path: Path) -> None:
+    """Pictures fit the hour's bytes by themselves, not with 4 kB of vectors each."""
+    pictures = [shown("red", seed) for seed in range(60)]
+    moments = [
+        replace(one, keyframe=digest)
+        for one, (digest, _) in zip(talk(0.0, 3600.0, 0, every=60.0), pictures, strict=True)
+    ] + talk(3600.0, 1800.0, 1, every=60.0)
+    files = sum(len(content) for _, content in pictures)
     path = tmp_path / "store"
-    with opened(path, Counting(dimension=2048)) as store:
-        digests = remember(store, ["red", "green", "blue"] * 8)
-        store.encode_pictures()
-        assert sum(vector_bytes(store.tables.pictures).values()) > 24 * 4096
-        contents = store._longterm.holding._giving.contents("cam", 0)
-        assert contents is not None
-        files = {p.digest: store.media.find(p.digest) for p in contents.pictures}
-        for one in contents.pictures:
-            file = files[one.digest]
-            assert file is not None
-            assert one.bytes > file.stat().st_size + 4096
-        moments = [f"cam:{round(5000 * at):010d}" for at in range(len(digests))]
-        assert {p.moment_id for p in contents.pictures} == set(moments)
-        store._remembering.remove_unreferenced(set(digests))
-        assert len(vectors_held(store)) == len(set(digests))  # every one is still shown
+
+    def held(megabytes: float, encoder: PictureEncoder | None) -> list[str]:
+        with opened(path, encoder, budget_mb_per_hour=megabytes) as store:
+            store.remember(stream("cam", 5400.0), moments, dict(pictures))
+            store.encode_pictures()
+            store.consolidate()
+            kept = {one.keyframe for one in store.timeline("cam") if one.keyframe is not None}
+            assert sum(vector_bytes(store.tables.pictures).values()) == 4426 * len(kept) * bool(
+                encoder
+            )
+            assert {path.stem for path in store.media.path.rglob("*.webp")} == kept
+            if encoder is not None:
+                assert set(vectors_held(store)) == kept
+            return sorted(kept)
+
+    fits = (files + 60 * 3 * 2500) / 1e6
+    without = held(fits, None)
+    assert len(without) == 60
+    assert 0 < len(held(fits, Counting(dimension=2048))) < 60
 
 
 # What goes wrong
@@ -351,6 +366,30 @@ def test_while_the_model_is_away_words_still_find_and_pictures_wait(tmp_path: Pa
         encoder.broken = False
         store.encode_pictures()
         assert store.stats().ledger["pictures_waiting"] == 0
+
+
+def test_a_memory_without_a_picture_model_loads_no_torch() -> None:
+    code = "import sys, memory.store, serve.pictures; print('torch' in sys.modules)"
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert asked.stdout.strip() == "False"
+
+
+def test_a_real_architecture_serves_a_store_made_without_one(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    with opened(path) as embedded:
+        digests = remember(embedded, ["red", "green", "blue"])
+    encoder = SiglipEncoder.load(str(tiny_models.siglip(tmp_path / "siglip")), device="cpu")
+    with opened(path, encoder) as store:
+        store.encode_pictures()
+        hits = [h for h in store.search(Query("a photo of the cup")) if h.likeness is not None]
+        asked = encoder.encode_texts(["a photo of the cup"])[0]
+        shown = [decoded(store.media.read(digest)) for digest in digests]
+        expected = dict(zip(digests, encoder.encode_images(shown) @ asked, strict=True))
+        assert {hit.keyframe for hit in hits} == set(digests)
+        for hit in hits:
+            assert hit.likeness == pytest.approx(expected[str(hit.keyframe)], abs=0.02)
+        likenesses = [hit.likeness for hit in hits]
+        assert likenesses == sorted(likenesses, key=lambda cosine: -(cosine or 0))
 
 
 # Fusion

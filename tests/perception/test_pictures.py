@@ -11,6 +11,7 @@ import pytest
 
 from perception.errors import ModelUnusable, NotAPicture
 from perception.pictures import ColourEncoder, PictureEncoder, SiglipEncoder, within_bounds
+from perception.preparing import is_plain, prepared, prepared_on_device
 from perception.records import Image
 from perception.untrained import untrained_encoder
 from tests.perception import tiny_models
@@ -97,6 +98,31 @@ def test_what_is_no_picture_is_refused_by_name(image: Image) -> None:
     for encode in (ColourEncoder().encode_images, lambda images: [within_bounds(images[0])]):
         with pytest.raises(NotAPicture, match="not a picture"):
             encode([image])
+
+
+def test_pictures_resized_on_the_device_are_those_that_pil_makes(
+    encoders: dict[str, SiglipEncoder],
+) -> None:
+    encoder = encoders["siglip"]
+    processor, device = encoder._image_processor, encoder.network.device
+    images = [texture(1), texture(2, 90, 200), texture(3), plain(7, 20, 20)]
+    ours, theirs = (
+        make(images, processor, device, encoder.network.dtype)["pixel_values"].numpy()
+        for make in (prepared_on_device, prepared)
+    )
+    assert ours.shape == theirs.shape == (4, 3, tiny_models.SIDE, tiny_models.SIDE)
+    np.testing.assert_allclose(ours, theirs, atol=2.01 / 127.5)  # a step or two of 255
+    assert np.abs(ours - theirs).mean() < 0.5 / 127.5
+    there = SiglipEncoder(encoder.network, processor, encoder._tokenizer, on_device=True)
+    cosines = (there.encode_images(images) * encoder.encode_images(images)).sum(axis=1)
+    assert cosines.min() > 0.999
+
+
+def test_only_what_pil_does_the_same_is_done_on_the_device(
+    encoders: dict[str, SiglipEncoder],
+) -> None:
+    plain_ones = {name for name, one in encoders.items() if is_plain(one._image_processor)}
+    assert plain_ones == {"siglip"}
 
 
 def test_nothing_encodes_to_no_rows(encoders: dict[str, SiglipEncoder]) -> None:
