@@ -306,7 +306,7 @@ def _costs(
     kept = few["pictures and KV kept ms"] / 1e3
     tokens = few["positions"]
     costs = {
-        "look": seen["whole_seconds"] / seen["frames"],
+        "encode": seen["whole_seconds"] / seen["frames"],
         "prompt_fixed": kept,
         "prompt_token": max(0.0, few["pictures kept ms"] / 1e3 - kept) / tokens,
         "picture": (many["nothing kept ms"] - many["pictures kept ms"]) / 1e3 / many["pictures"],

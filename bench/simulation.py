@@ -149,9 +149,10 @@ class _System:
         costs = plan.costs
         self.stations = {
             "gateway": Station(self.clock, plan.gateway_cores, _by_size(costs.ingest)),
-            "looking": Station(self.clock, plan.perceiving, _looked(costs), costs.look_batch, gpu),
+            "looking": Station(self.clock, plan.looking_cores, _by_size(costs.look), 1, cores),
             "reading text": Station(self.clock, plan.reading_cores, _by_size(costs.read), 1, cores),
             "recognising": Station(self.clock, plan.recognising, _recognised(costs), 1, gpu),
+            "encoding": Station(self.clock, plan.recognising, _by_size(costs.encode), 8, gpu),
             "memory": Station(self.clock, 1, _by_size(1.0)),
             "prompts": Station(self.clock, plan.answering, _by_size(1.0), 1, gpu),
             "answers": Station(self.clock, plan.answering * plan.rows, _by_size(1.0), 1, cores),
@@ -205,7 +206,10 @@ class _System:
         self.stations["recognising"].ask(self._load.utterance, told, rank=0)
 
     def _moment(self) -> None:
-        self.stations["memory"].ask(self._costs.remember, lambda: None)
+        def encoded() -> None:
+            self.stations["memory"].ask(self._costs.remember, lambda: None)
+
+        self.stations["encoding"].ask(1.0, encoded, rank=2)
 
     def _question(self) -> None:
         told = self._told("first token", self.clock.now)
@@ -235,10 +239,6 @@ class _System:
 
 def _by_size(each: float) -> Callable[[Sequence[Call]], float]:
     return lambda calls: each * sum(call.size for call in calls)
-
-
-def _looked(costs: Costs) -> Callable[[Sequence[Call]], float]:
-    return lambda calls: costs.look_call + costs.look * len(calls)
 
 
 def _recognised(costs: Costs) -> Callable[[Sequence[Call]], float]:

@@ -4,7 +4,7 @@
 GPU, 22 November 2026. `ONE_H100` is what bytes and operations allow on an H100 (989 dense bf16
 TFLOP/s, 3.35 TB/s by its data sheet) at a third of the arithmetic and two thirds of the bandwidth,
 where nothing was measured: `python -m bench gpu --json` measures it, and `--costs FILE` takes what it
-found. Reading text and the rest that runs on cores costs what it does in `TWO_CORES`.
+found. Tags, faces, reading text and whatever else runs on cores costs what it does in `TWO_CORES`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ class Costs:
     """Seconds of a core, or of a GPU where the stage has one."""
 
     ingest: float  # a second of stream: decode, voice activity, change detection
-    look_call: float  # a call, however many frames it brings
-    look: float  # a frame
-    look_batch: int  # frames a call takes at most
+    look: float  # a frame that looks different: tags and faces, on a core
     read: float  # a frame whose text is read, on a core
+    encode: float  # a keyframe, to a vector that words find
     recognise_call: float  # an utterance, whatever its length
     recognise: float  # a second of speech
     remember: float  # a moment
@@ -55,15 +54,15 @@ WORDS_ONLY = Load(prompt_tokens=40.0, new_pictures=0.0, answer_tokens=15.0)
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One cell: a gateway, one memory writer, and how many of the rest. Where `shared_cores` are
-    given all but the gateway and memory run on them; with `one_gpu`, looking, recognising and reading
-    prompts slow each other down."""
+    given all but the gateway and memory run on them; with `one_gpu`, encoding, recognising and
+    reading prompts slow each other down."""
 
     name: str
     costs: Costs
     gateway_cores: int = 1
-    perceiving: int = 1
-    recognising: int = 1
+    looking_cores: int = 1
     reading_cores: int = 1
+    recognising: int = 1
     answering: int = 1
     rows: int = 1  # answers that one replica writes at once
     shared_cores: int = 0
@@ -74,10 +73,9 @@ class Plan:
 
 TWO_CORES = Costs(
     ingest=0.013 + 0.006,  # decoding and sound classes
-    look_call=0.0,
-    look=0.151,  # tags and faces
-    look_batch=8,
+    look=0.151,
     read=0.194,
+    encode=0.0,  # tags are what finds pictures
     recognise_call=1.05,  # the encoder costs the same for a word as for a long sentence
     recognise=0.0,
     remember=0.015,
@@ -89,15 +87,13 @@ TWO_CORES = Costs(
     measured=True,
 )
 
-# SigLIP 2 base: 35 GFLOP a picture. Whisper large-v3-turbo: 1.2 TFLOP a window in the encoder, then
+# SigLIP 2 base: 35 GFLOP a picture, and 6 ms of a core to make it small. Whisper large-v3-turbo: 1.2 TFLOP a window in the encoder, then
 # 0.35 GB of weights a token, 5 tokens a second of speech. Qwen3-VL-8B: 17.5 GFLOP a prompt token; a
 # picture of 512 tokens is 2,048 patches through 0.58 billion weights, then 512 prompt tokens; a step
 # reads 16.4 GB of weights, whatever the number of answers.
 ONE_H100 = replace(
     TWO_CORES,
-    look_call=0.004,
-    look=35e9 / 330e12,
-    look_batch=32,
+    encode=0.006 + 35e9 / 330e12,
     recognise_call=1.2e12 / 330e12 + 0.01,
     recognise=5 * 0.35e9 / 2.2e12 + 0.01,
     prompt_fixed=0.02,

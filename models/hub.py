@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from models.errors import ModelCorrupt
+from models.gpu import HUB_CATALOG
 from models.joining import digest
-from models.records import CheckedAgainst, Hub
+from models.records import CheckedAgainst, Hub, HubModel
 
 HUB_ID = re.compile(
     r"(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w.-]+))?(?::(?P<entry>[\w./-]+))?", re.ASCII
@@ -43,6 +44,11 @@ def parse(value: str) -> tuple[Hub, str | None] | None:
     return Hub(match["repo"], (entry,) if entry else (), entry), match["revision"]
 
 
+def catalogued(repo: str) -> HubModel | None:
+    """What the catalogue knows of a repository."""
+    return next((model for model in HUB_CATALOG if model.repo == repo), None)
+
+
 def cached(repo: str, revision: str | None, patterns: Sequence[str]) -> Path | None:
     """The folder of a repository in the cache, as far as the cache knows whole; None: it is not
     there, or not all of it.
@@ -66,15 +72,23 @@ def cached(repo: str, revision: str | None, patterns: Sequence[str]) -> Path | N
 
 
 def bring(hub: Hub, revision: str | None = None) -> Path:
-    """The folder of the repository's files, from the cache if they are there, else downloaded.
+    """The folder of the repository's files, from the cache if they are there, else downloaded. Of a
+    repository of the catalogue, those files that `lookback models pull` brings and, where no revision
+    is given, as they stood at its commit; a path that its setting names goes before.
 
     Raises:
         NotOnHub: with the reason.
     """
-    folder = cached(hub.repo, revision, hub.files)
+    patterns = hub.files
+    if not patterns and (known := catalogued(hub.repo)) is not None:
+        given = os.environ.get(known.setting, "")
+        if given and Path(given).expanduser().is_dir():
+            return Path(given).expanduser()
+        patterns, revision = known.patterns, revision or known.revision
+    folder = cached(hub.repo, revision, patterns)
     if folder is not None and all((folder / file).is_file() for file in hub.files):
         return folder
-    folder = download(hub.repo, revision, hub.files)
+    folder = download(hub.repo, revision, patterns)
     if lacking := [file for file in hub.files if not (folder / file).is_file()]:
         raise NotOnHub(f"{hub.repo} has no {', '.join(lacking)}")
     return folder

@@ -58,7 +58,7 @@ def test_the_dry_run_prints_every_table(tmp_path: Path) -> None:
     assert beside["answers"] > 0
     assert all(row["picture-tokens/s"] > 0 for row in tables["pictures encoded for answers"])
     assert len(tables["memory by deployment, CUDA's own context left out"]) == 2
-    assert set(lines[-1]["costs"]) >= {"look", "prompt_token", "picture", "token"}
+    assert set(lines[-1]["costs"]) >= {"encode", "prompt_token", "picture", "token"}
 
 
 @pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="there is a GPU here")

@@ -52,16 +52,17 @@ def test_work_on_one_device_is_slowed_by_the_others() -> None:
     assert ended == [1.0, 2.0]
 
 
-def test_more_of_what_is_short_moves_the_bottleneck() -> None:
-    one = Plan("one", ONE_H100, 3, 1, 1, 4, 1, 8, one_gpu=True, gpus=1)
-    few = scale.largest(one, 60, 1.0, 3.0)
+def test_more_of_what_is_short_moves_the_bottleneck(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scale, "STREAM_SECONDS", 1500.0)
+    wanted = scale.Wanted(1.0, 3.0)
+    few_cores = Plan("one", ONE_H100, 2, 5, 1, 1, 1, 8, one_gpu=True, gpus=1)
+    few, why = scale.largest(few_cores, 5, wanted)
+    more, then = scale.largest(replace(few_cores, looking_cores=40, gateway_cores=8), 5, wanted)
     assert few is not None
-    most_used = few.bottleneck
-    wider = replace(one, gateway_cores=24, reading_cores=32, recognising=4, one_gpu=False, gpus=2)
-    more = scale.largest(wider, 60, 1.0, 3.0)
     assert more is not None
     assert more.streams > few.streams
-    assert (more.bottleneck, few.bottleneck) != (most_used, most_used)
+    assert "looking" in why
+    assert "looking" not in then
 
 
 def test_too_many_streams_lag_and_say_what_is_full() -> None:

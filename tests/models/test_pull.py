@@ -238,6 +238,18 @@ def test_any_model_may_be_named_by_catalogue_path_or_hub_id(hub: FakeHub, tmp_pa
         models.locate_any("qwen-vl")
 
 
+def test_a_catalogued_id_needs_no_revision_and_no_more_than_was_pulled(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models.hub, "HUB_CATALOG", (TINY,))
+    pulled, _ = pull()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert models.locate_any("someone/tiny") == pulled.path
+    monkeypatch.setenv("LOOKBACK_MODEL_TINY", str(tmp_path))
+    assert models.locate_any("someone/tiny") == tmp_path
+
+
 def test_every_entry_of_the_hub_catalogue_is_complete() -> None:
     names = models.names()
     assert len(set(names)) == len(names)

