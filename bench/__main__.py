@@ -13,6 +13,8 @@ BENCHES = {
     "search": "search while writing, beside Lance's hybrid search",
     "recall": "evidence found by search, beside plain retrieval",
     "memory": "planted facts after a day, bytes per hour, beside controls",
+    "scale": "streams by plan, simulated from what each stage costs",
+    "gpu": "seeing and answering on one GPU, beside the control and the floor",
     "weights": "the weights of the ranking, with each conversation left out in turn",
 }
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 from memory.durable import sync_folder, write_whole
 from memory.errors import InvalidRequest, MomentNotFound, StreamNotFound
 from memory.media import MediaStore
+from memory.picture_rows import digests_encoded
 from memory.records import DeletionReceipt, Selection
 from memory.remember import LOOKUP, Remembering
 from memory.resting import Resting
@@ -158,7 +159,7 @@ class Forgetting:
 
     def _sweep(self) -> None:
         files = {Path(entry.name).stem for entry in self.media.files()}
-        self._remembering.remove_unreferenced(files)
+        self._remembering.remove_unreferenced(files | digests_encoded(self.tables.pictures))
 
     def _finish(self) -> None:
         self._purge()

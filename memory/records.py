@@ -54,6 +54,7 @@ class Hit:
     keyframe: str | None
     corrected: str | None = None  # its text as a speaker corrected it later, if one did
     outlived: bool = False  # the observation was given up; an episode kept this quote of it
+    likeness: float | None = None  # the picture's cosine with the query, where it was found by that
 
 
 @dataclass(frozen=True, slots=True)

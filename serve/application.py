@@ -1,7 +1,7 @@
 """The Ray Serve application: the deployments, bound together. `build` is what profiles import.
 
-gateway ─► Perception
-   │  └──► Memory ◄── Reasoning
+gateway ─► Perception ◄─┐ (pictures, where a model encodes them)
+   │  └──► Memory ──────┘ ◄── Reasoning
    └─────► Reasoning
 """
 
@@ -37,8 +37,10 @@ def build(args: dict[str, Any], extend: Extension | None = None) -> Application:
         return deployment.options(**{**limits, **options.get(deployment.name, {})})
 
     perception = sized(PerceptionDeployment, max_queued_requests=settings.perception_queue)
+    seeing = perception.bind(plain)
     reasoning = sized(ReasoningDeployment, max_queued_requests=settings.answer_queue)
-    memory = sized(MemoryDeployment, max_queued_requests=settings.memory_queue).bind(plain)
+    encodes = None if settings.picture_model is None else seeing
+    memory = sized(MemoryDeployment, max_queued_requests=settings.memory_queue).bind(plain, encodes)
     # The gateway refuses in words what is beyond its setting; Ray must let that much through.
     gateway = sized(
         GatewayDeployment,
@@ -46,6 +48,6 @@ def build(args: dict[str, Any], extend: Extension | None = None) -> Application:
         max_queued_requests=settings.http_requests,
     )
     application: Application = gateway.bind(
-        plain, perception.bind(plain), memory, reasoning.bind(plain, memory), extend
+        plain, seeing, memory, reasoning.bind(plain, memory), extend
     )
     return application

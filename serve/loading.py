@@ -14,8 +14,10 @@ import models
 from serve.settings import Settings
 
 if TYPE_CHECKING:
+    from memory.encoding import PictureEncoder as Encoder
     from memory.store import Store
     from perception.perceiver import LocalPerceiver
+    from perception.pictures import PictureEncoder
     from reasoning import Agent, Generator
     from reasoning.speaker import Speaker
     from serve.services import MemoryService
@@ -24,14 +26,42 @@ log = logging.getLogger("lookback.serve")
 
 
 def load_perceiver(settings: Settings) -> LocalPerceiver:
-    """Every perception model. A few seconds."""
+    """Every perception model. A few seconds. Raises ModelError, ModelUnusable."""
     from perception.perceiver import LocalPerceiver
+    from perception.recognizer import DEFAULT, WhisperRecognizer
 
-    return LocalPerceiver.load(threads=settings.threads)
+    device = settings.perception_device
+    if device is None and settings.speech_model != DEFAULT:
+        from perception.checkpoints import device_of
+
+        device = device_of(None)
+    recognizer = WhisperRecognizer(
+        settings.speech_model,
+        device=device or "cpu",
+        cpu_threads=1,
+        workers=settings.threads,
+        batch=settings.speech_batch,
+    )
+    listener = None
+    if settings.sound_model is not None:
+        from perception.audioset import AudioSetListener
+
+        listener = AudioSetListener.load(settings.sound_model, device=settings.perception_device)
+    return LocalPerceiver.load(threads=settings.threads, recognizer=recognizer, listener=listener)
 
 
-def open_store(settings: Settings, create: bool = True) -> Store:
-    """The store, for writing, with the text embedder. Without `create`, raises StoreMissing."""
+def load_pictures(settings: Settings) -> PictureEncoder | None:
+    """The picture encoder, where the settings name one. Raises ModelUnusable."""
+    if settings.picture_model is None:
+        return None
+    from perception.pictures import SiglipEncoder
+
+    return SiglipEncoder.load(settings.picture_model, device=settings.perception_device)
+
+
+def open_store(settings: Settings, create: bool = True, pictures: Encoder | None = None) -> Store:
+    """The store, for writing, with the text embedder; with `pictures`, keyframes are found by what
+    they show. Without `create`, raises StoreMissing."""
     from memory.embedder import MiniLM
     from memory.store import Store
     from serve.measured import MeasuredEmbedder
@@ -45,6 +75,7 @@ def open_store(settings: Settings, create: bool = True) -> Store:
         retention=None if days is None else timedelta(days=days),
         budget_mb_per_hour=settings.budget_mb_per_hour,
         budget_mb=settings.budget_mb,
+        pictures=pictures,
     )
 
 

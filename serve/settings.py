@@ -34,7 +34,9 @@ class Settings(BaseSettings):
     store: Path = Field(
         Path("~/.local/share/lookback"), description="Directory that holds the memory."
     )
-    profile: str = Field("embedded", description="embedded, or a profile file.")
+    profile: str = Field(
+        "embedded", description="embedded, gpu-24g, gpu-80g, cluster, or a profile file."
+    )
     token: SecretStr | None = Field(
         None, description="Bearer token that every request must carry; needed beyond loopback."
     )
@@ -48,10 +50,43 @@ class Settings(BaseSettings):
         ge=1,
         description="Perception calls at work at once, a core each.",
     )
+    perception_device: str | None = Field(
+        None,
+        description="Where perception's hub models run: cuda, cuda:1, cpu. Default: a GPU if any.",
+    )
+    picture_model: str | None = Field(
+        None,
+        description="SigLIP or CLIP model by which words find pictures: a hub id "
+        "(owner/name@revision) or a folder, say google/siglip2-base-patch16-256. Default: tags.",
+    )
+    captions: bool = Field(
+        False,
+        description="Whether keyframes are described by the answering model while nobody waits "
+        "for it. Needs one that is shown pictures.",
+    )
+    speech_model: str = Field(
+        "whisper-base",
+        description="Whisper in CTranslate2 form: whisper-base, a hub id or a folder, say "
+        "mobiuslabsgmbh/faster-whisper-large-v3-turbo.",
+    )
+    speech_batch: int = Field(
+        1, ge=1, le=64, description="Utterances of recordings recognised at once; 16 on a GPU."
+    )
+    sound_model: str | None = Field(
+        None,
+        description="AudioSet classifier: a hub id or a folder, say "
+        "MIT/ast-finetuned-audioset-10-10-0.4593. Default: speech, singing and music only.",
+    )
     answer_threads: int = Field(
         default_factory=lambda: min(4, os.cpu_count() or 2),
         ge=1,
         description="Threads of the language model for a question; half of them for the answer.",
+    )
+    perception_gpu_gb: float | None = Field(
+        None, gt=0, description="GB of a GPU's memory that perception may take. None: no bound."
+    )
+    answer_gpu_gb: float | None = Field(
+        None, gt=0, description="GB of it for the language model and what it keeps. None: no bound."
     )
     answer_backend: Literal["gguf", "transformers", "endpoint"] = Field(
         "gguf",
