@@ -157,3 +157,25 @@ def test_an_index_that_nothing_reads_is_dropped_from_an_older_store(tmp_path: Pa
         columns = {c for i in store.tables.observations.list_indices() for c in i.columns}
         assert columns == {"id", "moment_id", "stream_id", "start"}
         assert store.search(Query("crate 0 part"))
+
+
+def test_rows_that_compaction_moves_while_search_takes_them_in_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows were no longer where they had been seen, and the search failed."""
+    real = LanceTable.take_row_ids
+    moves = iter([True])
+
+    def late(table: LanceTable, row_ids: list[int]) -> Any:
+        if next(moves, False):
+            table.optimize()
+        return real(table, row_ids)
+
+    with Store(tmp_path, HashEmbedder()) as store:
+        with store._upkeep.held_off():
+            store.remember(stream(), [moment(0)], {})
+        monkeypatch.setattr(LanceTable, "take_row_ids", late)
+        for number in range(1, 4):
+            store._remembering.commit([store._remembering.prepare(stream(), [moment(number)], {})])
+        hits = store.search(Query("crate part", limit=50))
+        assert {hit.moment_id for hit in hits} == {moment(n).id for n in range(4)}
