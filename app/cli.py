@@ -15,7 +15,7 @@ from urllib.parse import quote
 import typer
 from rich.console import Console
 
-from app import show
+from app import show, weights
 from app.client import Client, connect, stream_path, valid_stream_id
 from app.errors import AppError, BadInput
 from app.export import export_stream, import_stream
@@ -32,6 +32,7 @@ app = typer.Typer(
     help="Watches, listens, remembers, and answers with evidence.",
     epilog="Every setting is also an environment variable LOOKBACK_<NAME>; see `lookback serve --help`.",
 )
+app.add_typer(weights.app, name="models")
 err = Console(stderr=True, highlight=False)
 
 Store = Annotated[
@@ -44,7 +45,10 @@ Url = Annotated[str | None, typer.Option(help="A running server, instead of a st
 StreamId = Annotated[str | None, typer.Option(help="Only this stream.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Profile = Annotated[
-    str | None, typer.Option(help="embedded, or a profile file [env: LOOKBACK_PROFILE].")
+    str | None,
+    typer.Option(
+        help="embedded, gpu-24g, gpu-80g, cluster, or a profile file [env: LOOKBACK_PROFILE]."
+    ),
 ]
 
 
@@ -333,11 +337,19 @@ def doctor(
     profile: Profile = None,
     as_json: Json = False,
 ) -> None:
-    """Check models, devices, port and store; say what would not work, and why."""
+    """Check a profile's models, devices, port and store; say what would not work, and why."""
     from app.doctor import examine, render
+    from serve import gpus
+    from serve.needs import needed
 
     settings = load(store=store, port=port, profile=profile)
-    report = examine(settings.store, settings.port, settings.host)
+    report = examine(
+        settings.store,
+        settings.port,
+        settings.host,
+        names=needed(settings),
+        gpus_suffice=lambda: gpus.check(settings),
+    )
     if as_json:
         print(json.dumps(report.to_json()))
     else:

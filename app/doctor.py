@@ -10,7 +10,7 @@ import socket
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import models
 from app.trial_loads import LoadFailed, seconds_to_load
 from memory.errors import StoreUnreachable
 from memory.place import is_remote, place_of
+from serve.errors import BadSettings
 
 MEMORY_NEEDED = 4 * 2**30  # bytes; what all processes hold together while idle
 TRIED = "doctor.tried"  # an object written to see whether one may
@@ -108,17 +109,29 @@ def examine(
     port: int,
     host: str,
     load: Callable[[str, Path], float] = seconds_to_load,
+    names: Sequence[str] | None = None,
+    gpus_suffice: Callable[[], object] = lambda: None,
 ) -> Report:
-    """Looks at every model (loading each), the devices, the port and the store.
+    """Looks at the models of these names (without names, at all that packages bring), loading each
+    and checking those of the hub by their SHA-256, at the devices, the port and the store.
 
     Nothing is created or changed, save joined weights in the cache. `load` takes a model's name
-    and path and gives the seconds it took, or raises LoadFailed.
+    and path and gives the seconds it took, or raises LoadFailed. `gpus_suffice` raises BadSettings
+    where the GPUs here are not what the profile's deployments ask for.
     """
     problems: list[Problem] = []
-    states = tuple(_model(model, problems, load) for model in models.CATALOG)
+    chosen = models.CATALOG if names is None else [models.entry(name) for name in names]
+    states = tuple(_model(model, problems, load) for model in chosen)
+    devices = _devices(problems)
+    try:
+        gpus_suffice()
+    except BadSettings as error:
+        problems.append(
+            Problem("the profile's deployments would not start", str(error), None, True)
+        )
     return Report(
         models=states,
-        devices=_devices(problems),
+        devices=devices,
         port=_port(host, port, problems),
         store=_store(store, problems),
         problems=tuple(problems),
@@ -159,13 +172,17 @@ def render(report: Report, console: Console) -> None:
 
 
 def _model(
-    model: models.Model, problems: list[Problem], load: Callable[[str, Path], float]
+    model: models.Model | models.HubModel,
+    problems: list[Problem],
+    load: Callable[[str, Path], float],
 ) -> ModelState:
+    on_hub = isinstance(model, models.HubModel)
+    fatal = not model.optional
     missing = ModelState(model.name, model.job, model.licence, *[None] * 6)
     try:
-        found = models.find(model.name)
+        found = models.find(model.name, verify=True) if on_hub else models.find(model.name)
     except models.ModelError as error:
-        problems.append(Problem(model.without, str(error), error.command, not model.optional))
+        problems.append(Problem(model.without, str(error), error.command, fatal))
         return missing
     state = dataclasses.replace(
         missing,
@@ -175,11 +192,13 @@ def _model(
         sha256=found.sha256,
         checked_against=found.checked_against,
     )
+    if on_hub:  # gigabytes, for a GPU that a server may be using: their bytes are checked, no more
+        return state
     try:
         return dataclasses.replace(state, load_seconds=round(load(model.name, found.path), 3))
     except LoadFailed as error:
         why = f"{model.name} does not load from {found.path}: {error}"
-        problems.append(Problem(model.without, why, None, not model.optional))
+        problems.append(Problem(model.without, why, None, fatal))
         return state
 
 
@@ -340,6 +359,7 @@ _CHECKED = {
     "wheel": "✓ its wheel's",
     "hub": "✓ the hub's",
     "setting": "✓ the setting's",
+    "lengths": "✓ lengths",
     "nothing": "no pin",
     None: "",
 }

@@ -14,6 +14,8 @@ BENCHES = {
     "recall": "evidence found by search, beside plain retrieval",
     "memory": "planted facts after a day, bytes per hour, beside controls",
     "ranking": "ranking weights refined by what answers cite, before and after",
+    "scale": "streams by plan, simulated from what each stage costs",
+    "gpu": "seeing and answering on one GPU, beside the control and the floor",
     "weights": "the weights of the ranking, with each conversation left out in turn",
 }
 

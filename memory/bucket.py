@@ -75,8 +75,9 @@ class Bucket:
     def bytes(self, beneath: str = "") -> int:
         return sum(size for _, size in self._objects.list(beneath))
 
-    def any_beneath(self, table: str, folder: str) -> bool:
-        return next(self._objects.list(f"tables/{table}.lance/{folder}"), None) is not None
+    def names_beneath(self, table: str, folder: str) -> list[str]:
+        listed = self._objects.list(f"tables/{table}.lance/{folder}")
+        return [name.rpartition("/")[2] for name, _ in listed]
 
     def roll_back(self) -> None:
         """Restoring is a commit after which nothing that began before it can be committed: it takes

@@ -8,14 +8,12 @@ DIR/media/        keyframes by their SHA-256
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import lancedb
 
-from memory.durable import DurableTables, sync_folder, write_whole
+from memory.durable import DurableTables, size_of, sync_folder, write_whole
 from memory.lock import StoreLock
 from memory.media import MediaStore
 from memory.tables import connect
@@ -55,17 +53,11 @@ class Folder:
         sync_folder(self.path)
 
     def bytes(self, beneath: str = "") -> int:
-        """What vanishes meanwhile (a dropped version) counts nothing."""
-        total = 0
-        for where, _, names in os.walk(self.path / beneath):
-            for name in names:
-                with suppress(FileNotFoundError):
-                    total += os.stat(os.path.join(where, name)).st_size
-        return total
+        return size_of(self.path / beneath)
 
-    def any_beneath(self, table: str, folder: str) -> bool:
+    def names_beneath(self, table: str, folder: str) -> list[str]:
         path = self.path / "tables" / f"{table}.lance" / folder
-        return path.is_dir() and any(path.iterdir())
+        return [file.name for file in path.glob("*-*")]
 
     def roll_back(self) -> None:
         self._durable.roll_back()

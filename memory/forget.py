@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from memory.errors import InvalidRequest, MomentNotFound, StreamNotFound
+from memory.picture_rows import digests_encoded
 from memory.place import Place
 from memory.records import DeletionReceipt, Selection
 from memory.remember import LOOKUP, Remembering
@@ -155,7 +156,7 @@ class Forgetting:
 
     def _sweep(self) -> None:
         pictures = {digest for digest, _ in self._place.media.sizes()}
-        self._remembering.remove_unreferenced(pictures)
+        self._remembering.remove_unreferenced(pictures | digests_encoded(self.tables.pictures))
 
     def _finish(self) -> None:
         self._purge()

@@ -15,7 +15,7 @@ import pyarrow as pa
 from memory.derive import derive_all
 from memory.episode_rows import EPISODES, LEDGER, PINS
 from memory.errors import StoreNewer
-from memory.tables import CORRECTIONS, FACTS, MOMENTS, OBSERVATIONS, STREAMS, TIME
+from memory.tables import CORRECTIONS, FACTS, MOMENTS, OBSERVATIONS, PICTURES, STREAMS, TIME
 
 META = pa.schema(
     [pa.field("migration", pa.string(), nullable=False), pa.field("applied", TIME, nullable=False)]
@@ -53,11 +53,17 @@ def m004_facts(db: lancedb.DBConnection) -> None:
     derive_all(db)
 
 
+def m005_pictures(db: lancedb.DBConnection) -> None:
+    """Vectors of keyframes; those of the keyframes that are there already are made later."""
+    db.create_table("pictures", schema=PICTURES, exist_ok=True)
+
+
 MIGRATIONS: list[Migration] = [
     m001_streams_moments_observations,
     m002_versions,
     m003_episodes,
     m004_facts,
+    m005_pictures,
 ]
 
 

@@ -74,8 +74,8 @@ class Place(Protocol):
         """Of every file of the store, or of a part of it ("tables", "media")."""
         ...
 
-    def any_beneath(self, table: str, folder: str) -> bool:
-        """Does that folder of a table hold a file?"""
+    def names_beneath(self, table: str, folder: str) -> list[str]:
+        """Of the files in that folder of a table."""
         ...
 
     def roll_back(self) -> None:

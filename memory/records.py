@@ -41,6 +41,14 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Uncaptioned:
+    """A moment whose keyframe (SHA-256) has no caption yet."""
+
+    moment_id: str
+    keyframe: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One observation found. `coverage` is the share of the query's weighted words it holds, [0, 1];
     `similarity` the cosine of its vector with the query's, [-1, 1]."""
@@ -54,6 +62,7 @@ class Hit:
     keyframe: str | None
     corrected: str | None = None  # its text as a speaker corrected it later, if one did
     outlived: bool = False  # the observation was given up; an episode kept this quote of it
+    likeness: float | None = None  # the picture's cosine with the query, where it was found by that
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,6 +25,7 @@ from memory.embedder import Embedder
 from memory.errors import InvalidRequest
 from memory.ledger import Ledger
 from memory.media import check_digest
+from memory.picture_rows import drop_vectors
 from memory.place import Media
 from memory.tables import (
     MOMENTS,
@@ -61,7 +63,7 @@ class Batch:
 
 
 class Remembering:
-    """`prepare` runs in any thread, `commit` and `forgotten` in the writer's only."""
+    """`prepare`, `take_written` and `writing` in any thread, the rest in the writer's only."""
 
     def __init__(
         self,
@@ -76,11 +78,14 @@ class Remembering:
         self.commits = 0
         # Observations may be there whose moments are not: a commit is under way, or failed midway.
         self.unsettled = False
+        self.unshown: Callable[[set[str]], None] = lambda digests: None  # told of keyframes that go
         self._vectorizer = Vectorizer(embedder)
         self._seal = seal
         self._ledger = ledger
         self._forgets = 0
         self._written: dict[str, set[float]] = {}
+        self._noting = threading.Lock()  # of `_written`
+        self.undone = 0  # times that rows were taken away which a failed commit had left
         self._unsealed = False  # a commit is under way, or failed before it was made durable
         self._midway: dict[str, str] = {}  # moments of a commit under way: their streams
         self.streams: dict[str, Stream] = {}  # by id, as committed
@@ -155,7 +160,7 @@ class Remembering:
         if to_seal:
             self._seal()
             self.streams.update(streams)
-            self._note_written(batches, moments)
+            self._note_changed(batches, moments)
             self.commits += 1
         self.unsettled = bool(self._midway)
         self._unsealed = False
@@ -164,8 +169,19 @@ class Remembering:
 
     def take_written(self) -> dict[str, set[float]]:
         """By stream, where the moments start that were written since this was last called."""
-        written, self._written = self._written, {}
+        with self._noting:
+            written, self._written = self._written, {}
         return written
+
+    def note_written(self, stream_id: str, starts: set[float]) -> None:
+        """Moments that start there are no longer what they were."""
+        with self._noting:
+            self._written.setdefault(stream_id, set()).update(starts)
+
+    def writing(self, stream_id: str, start: float, end: float) -> bool:
+        """Were moments written there, from `start` to before `end`, since `take_written`?"""
+        with self._noting:
+            return any(start <= at < end for at in self._written.get(stream_id, ()))
 
     def undo(self) -> None:
         """Take away what a commit that failed between tables has left, unless it was repeated."""
@@ -176,6 +192,7 @@ class Remembering:
         held = {row["id"] for row in _lookup(self.tables.moments, sorted(self._midway), ["id"])}
         left = [id for id, stream in self._midway.items() if id not in held or stream not in begun]
         for first in range(0, len(left), LOOKUP):
+            self.undone += 1
             ids = left[first : first + LOOKUP]
             self.tables.moments.delete(any_of("id", ids))
             self.tables.observations.delete(any_of("moment_id", ids))
@@ -188,9 +205,13 @@ class Remembering:
         self._load_streams()
 
     def remove_unreferenced(self, digests: set[str]) -> tuple[int, int]:
-        """Remove those keyframes that no moment shows; how many, and their bytes."""
+        """Remove those keyframes that no moment shows, and what models made of them; how many
+        keyframes, and their bytes."""
         used = _lookup(self.tables.moments, sorted(digests), ["keyframe"], column="keyframe")
         unused = digests - {row["keyframe"] for row in used}
+        if drop_vectors(self.tables.pictures, unused):
+            self._seal()  # a vector is never there without its picture
+        self.unshown(unused)
         freed = [self.media.remove(digest) for digest in unused]
         return sum(1 for size in freed if size), sum(freed)
 
@@ -233,13 +254,13 @@ class Remembering:
                 replaced.add(stored["keyframe"])
         return list(rows.values()), replaced
 
-    def _note_written(self, batches: list[Batch], moments: list[Row]) -> None:
+    def _note_changed(self, batches: list[Batch], moments: list[Row]) -> None:
         """Moments that are new, or that hold something new."""
         changed = {row["id"] for row in moments}
         for batch in batches:
             changed.update(row["moment_id"] for row in batch.rows.values())
             starts = {moment.start for moment in batch.moments if moment.id in changed}
-            self._written.setdefault(batch.stream.id, set()).update(starts)
+            self.note_written(batch.stream.id, starts)
 
     def _changed_streams(self, batches: list[Batch]) -> dict[str, Stream]:
         changed: dict[str, Stream] = {}

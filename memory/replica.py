@@ -144,10 +144,16 @@ class ReadOnlyStore(Store):
     def pin(self, moment_ids: Sequence[str], pinned: bool = True) -> Never:
         self._refuse()
 
+    def caption(self, moment_id: str, keyframe: str, text: str) -> Never:
+        self._refuse()
+
+    def encode_pictures(self) -> Never:
+        self._refuse()
+
     def add_rows(self, stream_id: str, tables: dict[str, bytes]) -> Never:
         self._refuse()
 
-    def _forget(self, what: Selection) -> Never:
+    def _forget_now(self, what: Selection) -> Never:
         self._refuse()
 
     def _seal(self) -> Never:

@@ -1,21 +1,23 @@
-"""The store: a memory, in a folder or in a bucket. Read this first; `writer.py` says how writes go.
+"""The store: a memory, in a folder or in a bucket. Read this first, then `writer.py`, `upkeep.py`.
 
 `place.py` says where the parts lie: the tables (LanceDB: streams, moments, observations, facts,
-corrections, episodes, ledger, pins, meta), the keyframes, who writes, and which versions of the
-tables belong together. `replica.py` reads it beside its writer.
+corrections, episodes, ledger, pins, pictures, meta), the keyframes, who writes, and which versions
+of the tables belong together. `replica.py` reads it beside its writer.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from memory.captions import Captioned
 from memory.embedder import Embedder
+from memory.encoding import PictureEncoder
 from memory.errors import (
     KeyframeNotFound,
     MomentNotFound,
@@ -37,6 +39,8 @@ from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Sta
 from memory.remember import Batch, Remembering
 from memory.retention import Retention
 from memory.search import Searcher
+from memory.sighted import Sighted
+from memory.spans import by_version, in_time, near, overlapping
 from memory.tables import (
     OBSERVATION_COLUMNS,
     any_of,
@@ -46,7 +50,8 @@ from memory.tables import (
     quote,
     select,
 )
-from memory.tier import Tier, check_bounds
+from memory.tier import Tier
+from memory.upkeep import Upkeep
 from memory.writer import GroupWriter
 from perception.records import Moment, Observation, Stream
 
@@ -55,14 +60,15 @@ Row = dict[str, Any]
 LOOKED_UP = 400
 
 
-class Store(Tier, Knowing):
+class Store(Tier, Knowing, Sighted, Captioned):
     """Implements `memory.records.Memory`. Blocking; safe to use from many threads of one process.
     `path`: a folder, or `s3://bucket/prefix` (`objects.py` says where its keys come from).
     `budget_mb_per_hour` bounds each hour of a stream, `budget_mb` all of them (10^6 bytes; None:
     without bound): what is least missed is given up, and the ledger says what.
 
-    What is older than `retention` is forgotten by itself (None: nothing is). Raises on opening:
-    `StoreLocked`, `StoreNewer`, `StoreDamaged`, `StoreMissing` (with `create=False`),
+    What is older than `retention` is forgotten by itself (None: nothing is). With `pictures`,
+    keyframes are encoded in the background and found by what they show. Raises on opening:
+    `StoreLocked`, `StoreNewer`, `StoreDamaged`, `StoreMissing` (unless `create`),
     `StoreUnreachable`, `StoreFull`, `StoreReadOnly`.
     """
 
@@ -75,6 +81,7 @@ class Store(Tier, Knowing):
         retention: timedelta | None = None,
         budget_mb_per_hour: float | None = 10.0,
         budget_mb: float | None = None,
+        pictures: PictureEncoder | None = None,
     ) -> None:
         self.place = place_of(path) if isinstance(path, Path | str) else path
         self._kept_for = retention
@@ -86,6 +93,7 @@ class Store(Tier, Knowing):
         try:
             with failures_named(self.place.name, opening=True):
                 self._open(embedder)
+                self._open_pictures(pictures)
         except BaseException:
             self._lock.release()
             raise
@@ -106,11 +114,13 @@ class Store(Tier, Knowing):
         )
         self._closing = threading.Lock()
         self._closed = False
-        self._writer = GroupWriter(self._commit, self._idle)
+        self._writer = GroupWriter(self._commit, self._follow)
+        self._upkeep.start(self._writer)
 
     def _make_parts(self, embedder: Embedder) -> None:
         """Over the open tables; nothing is written."""
-        self.maintenance = Maintenance(self.tables, self.place, self._seal)
+        self._upkeep = Upkeep(self._idle)
+        self.maintenance = Maintenance(self.tables, self.place, self._seal, self._upkeep.on_writer)
         self._ledger = Ledger(self.tables)
         self._remembering = Remembering(
             self.tables, self.place.media, embedder, self._seal, self._ledger
@@ -127,8 +137,9 @@ class Store(Tier, Knowing):
             self._search,
             self._seal,
             self._budget,
+            self._upkeep.on_writer,
         )
-        self._retention = Retention(self.tables, self._forget, self._kept_for)
+        self._retention = Retention(self.tables, self._forget_now, self._kept_for)
         self._schema = len(applied(self.tables.db))
 
     def close(self) -> None:
@@ -137,6 +148,8 @@ class Store(Tier, Knowing):
             if self._closed:
                 return
             self._closed = True
+        self._close_pictures()
+        self._upkeep.close()
         self._writer.close()
         self._lock.release()
 
@@ -177,7 +190,8 @@ class Store(Tier, Knowing):
         with failures_named(self.place.name):
             batch = self._remembering.prepare(stream, moments, keyframes)
             version: int = self._writer.write(batch)
-            return version
+        self._expect_pictures(batch.moments)
+        return version
 
     def forget(self, what: Selection) -> DeletionReceipt:
         """Delete for good what matches: rows, vectors, index entries, keyframes, old versions.
@@ -186,12 +200,15 @@ class Store(Tier, Knowing):
         selection, and `StreamNotFound` or `MomentNotFound` for what is not there.
         """
         self._check_open()
-        with failures_named(self.place.name):
-            receipt: DeletionReceipt = self._writer.call(lambda: self._forget(what))
-            return receipt
+        with failures_named(self.place.name), self._upkeep.held_off():
+            return self._forget_now(what)
+
+    def _forget_now(self, what: Selection) -> DeletionReceipt:
+        """What names an entity is chosen and goes in one step. While upkeep is held off."""
+        receipt: DeletionReceipt = self._writer.call(lambda: self._forget(what))
+        return receipt
 
     def _forget(self, what: Selection) -> DeletionReceipt:
-        """On the writer's thread: what names an entity is chosen and goes in one step."""
         self.place.check()
         return self._forgetting.forget(self._named(what))
 
@@ -200,7 +217,7 @@ class Store(Tier, Knowing):
     def search(self, query: Query) -> list[Hit]:
         """The best observations for the query, best first. Raises `InvalidRequest`."""
         self._check_open()
-        hits = self._settled(lambda: self._search.search(query))
+        hits = self._with_seen(query, self._settled(lambda: self._search.search(query)))
         outlived = self._settled(lambda: self._longterm.search(query))
         if outlived:
             hits = sorted((*hits, *outlived), key=lambda hit: -hit.score)[: query.limit]
@@ -234,7 +251,7 @@ class Store(Tier, Knowing):
         """The stream's moments that overlap [start, end], in order; with `version`, what of them
         was there then. Raises `StreamNotFound`."""
         self._stream(stream_id)
-        where = _overlapping(stream_id, start, end)
+        where = overlapping(stream_id, start, end)
         rows = sorted(self._select("moments", where), key=lambda row: (row["start"], row["id"]))
         then = version if version is not None and version < self._version() else None
         held = self._observations_of(stream_id, [row["id"] for row in rows], then)
@@ -265,14 +282,12 @@ class Store(Tier, Knowing):
         `seconds` after it, in order of time, itself not included."""
         if not observations:
             return []
-        spans = [
-            _overlapping(o.stream_id, o.start - seconds, o.end + seconds) for o in observations
-        ]
+        spans = [overlapping(o.stream_id, o.start - seconds, o.end + seconds) for o in observations]
         where = " OR ".join(f"({span})" for span in dict.fromkeys(spans))
-        where = _by_version(where, version)
-        rows = sorted(self._select("observations", where, OBSERVATION_COLUMNS), key=_in_time)
+        where = by_version(where, version)
+        rows = sorted(self._select("observations", where, OBSERVATION_COLUMNS), key=in_time)
         found = [observation_of(row) for row in rows]
-        return [[other for other in found if _near(one, other, seconds)] for one in observations]
+        return [[other for other in found if near(one, other, seconds)] for one in observations]
 
     def snapshot(self, stream_id: str | None = None) -> Snapshot:
         """The present version. Raises `StreamNotFound`."""
@@ -295,11 +310,12 @@ class Store(Tier, Knowing):
             fragments=sum(fragments(table) for table in tables.all()),
             unindexed_rows=unindexed_rows(tables.observations),
             ledger={
-                "maintenance_runs": self.maintenance.runs,
-                "maintenance_seconds": round(self.maintenance.seconds, 3),
+                **self.maintenance.stats(),
+                **self._upkeep.stats(),
                 "commits": self._remembering.commits,
                 **self._longterm.stats(),
                 **self._retention.stats(),
+                **self._picture_stats(),
             },
         )
 
@@ -316,11 +332,17 @@ class Store(Tier, Knowing):
         self.place.check()
         return self._remembering.commit(batches)
 
-    def _idle(self) -> None:
-        self.place.check()
+    def _follow(self) -> None:
         self._search.sync()
+        self._upkeep.wake()
+
+    def _idle(self) -> Iterator[None]:
+        """A round of upkeep; whoever wants to hold it off comes in where it yields."""
+        self.place.check()
         self.maintenance.idle()
+        yield
         self._retention.idle()
+        yield
         self._longterm.idle()
 
     def _seal(self) -> None:
@@ -354,31 +376,8 @@ class Store(Tier, Knowing):
         where = f"stream_id = {quote(stream_id)}"
         if len(moment_ids) <= LOOKED_UP:
             where = any_of("moment_id", moment_ids)
-        where = _by_version(where, version)
+        where = by_version(where, version)
         held: dict[str, list[Observation]] = {}
         for row in self._select("observations", where, OBSERVATION_COLUMNS):
             held.setdefault(row["moment_id"], []).append(observation_of(row))
         return held
-
-
-def _overlapping(stream_id: str, start: float | None, end: float | None) -> str:
-    check_bounds(start, end)
-    clauses = [f"stream_id = {quote(stream_id)}"]
-    if start is not None:
-        clauses.append(f"`end` >= {float(start)!r}")
-    if end is not None:
-        clauses.append(f"start <= {float(end)!r}")
-    return " AND ".join(clauses)
-
-
-def _near(one: Observation, other: Observation, seconds: float) -> bool:
-    apart = max(one.start - other.end, other.start - one.end)
-    return one.stream_id == other.stream_id and one.id != other.id and apart <= seconds
-
-
-def _by_version(where: str, version: int | None) -> str:
-    return where if version is None else f"({where}) AND version <= {version}"
-
-
-def _in_time(row: Row) -> tuple[float, str, str]:
-    return row["start"], row["kind"], row["id"]

@@ -97,14 +97,25 @@ CORRECTIONS = pa.schema(
         pa.field("heard_in", pa.string()),  # the observation that `wrong` was taken from
     ]
 )
+# What a picture model makes of a keyframe. Models differ in how many numbers they give, and a store
+# may hold the vectors of several beside each other.
+PICTURES = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),  # model and digest
+        pa.field("digest", pa.string(), nullable=False),  # SHA-256 of the keyframe
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("dimension", pa.int32(), nullable=False),
+        pa.field("vector", pa.list_(pa.float16()), nullable=False),  # unit length
+    ]
+)
 OBSERVATION_COLUMNS = [
     name for name in OBSERVATIONS.names if name not in ("vector", "search_text", "version")
 ]
 UNCOMMITTED = -1  # the version of a row that no commit has taken in yet
 
 # Lance keeps decoded metadata and index pages in these caches; the defaults are gigabytes.
-INDEX_CACHE_BYTES = 32 * 2**20
-METADATA_CACHE_BYTES = 16 * 2**20
+INDEX_CACHE_BYTES = 8 * 2**20
+METADATA_CACHE_BYTES = 6 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +131,7 @@ class Tables:
     episodes: LanceTable
     ledger: LanceTable
     pins: LanceTable
+    pictures: LanceTable
 
     def all(self) -> tuple[LanceTable, ...]:
         return (
@@ -131,11 +143,14 @@ class Tables:
             self.episodes,
             self.ledger,
             self.pins,
+            self.pictures,
         )
 
 
 def connect(uri: str, storage_options: dict[str, str] | None = None) -> lancedb.DBConnection:
     """A folder's path, or an address with what its server asks for. Only our own commits are seen."""
+    # Arrow's own pool keeps what it once needed, tens of megabytes after an hour of upkeep.
+    pa.set_memory_pool(pa.system_memory_pool())
     session = lancedb.Session(
         index_cache_size_bytes=INDEX_CACHE_BYTES, metadata_cache_size_bytes=METADATA_CACHE_BYTES
     )
@@ -163,6 +178,7 @@ def tables_of(db: lancedb.DBConnection) -> Tables:
         episodes=cast(LanceTable, db.open_table("episodes")),
         ledger=cast(LanceTable, db.open_table("ledger")),
         pins=cast(LanceTable, db.open_table("pins")),
+        pictures=cast(LanceTable, db.open_table("pictures")),
         facts=cast(LanceTable, db.open_table("facts")),
         corrections=cast(LanceTable, db.open_table("corrections")),
     )

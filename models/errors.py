@@ -4,6 +4,7 @@ ModelError
 ├── UnknownModel    no such name in the catalogue
 ├── ModelMissing    not found in any of the places looked; says which command brings it
 ├── ModelCorrupt    found, but its bytes are not the pinned ones; says which file and command
+├── ModelTruncated  found, but a file of it is cut off or missing; says which file and command
 └── CacheUnwritable the joined file has no place to go
 """
 
@@ -53,6 +54,17 @@ class ModelCorrupt(ModelError):
         super().__init__(
             f"model {name}: {file} is damaged: SHA-256 should be {expected}, is {found}{fix}"
         )
+
+
+class ModelTruncated(ModelError):
+    """A file of the model ends too soon, or a shard of it is missing."""
+
+    def __init__(self, name: str, file: Path, why: str, command: str | None) -> None:
+        self.name = name
+        self.file = file
+        self.command = command
+        fix = f"; to fix it: {command}" if command else ""
+        super().__init__(f"model {name}: {file} is not whole: {why}{fix}")
 
 
 class CacheUnwritable(ModelError):

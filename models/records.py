@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 # Against what a located model's bytes were checked: the hash pinned in this package, the hash its
-# library's wheel records, the hash the hub names it by, the hash given with the setting, or
-# nothing (a local path of the user's own).
-CheckedAgainst = Literal["catalogue", "wheel", "hub", "setting", "nothing"]
+# library's wheel records, the hash the hub names it by, the hash given with the setting, only the
+# lengths its own headers tell, or nothing (a local path of the user's own).
+CheckedAgainst = Literal["catalogue", "wheel", "hub", "setting", "lengths", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Model:
     @property
     def setting(self) -> str:
         """The environment variable that names a path or hub id to use instead."""
-        return "LOOKBACK_MODEL_" + self.name.upper().replace("-", "_").replace(".", "_")
+        return setting_of(self.name)
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -89,6 +89,38 @@ class Model:
     def joined(self) -> bool:
         """Whether some file lies in several pieces, so that the model is put together in the cache."""
         return any(len(file.parts) > 1 for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """A model that only the hub has: a folder of the repository's files that match `patterns`, as
+    they stood at the commit `revision`. `bytes` is what they take, for who plans a download."""
+
+    name: str
+    job: str
+    licence: str  # SPDX
+    repo: str
+    revision: str  # a commit: what a branch's name gives may change from day to day
+    patterns: tuple[str, ...]
+    bytes: int
+    profiles: tuple[str, ...]  # that need it
+    without: str  # what does not work without it
+    optional: bool = False  # without it one ability is off; the rest works
+
+    @property
+    def setting(self) -> str:
+        """The environment variable that names a path or hub id to use instead."""
+        return setting_of(self.name)
+
+    @property
+    def page(self) -> str:
+        """Where people read about it, and accept its licence where it asks for that."""
+        return f"https://huggingface.co/{self.repo}"
+
+
+def setting_of(name: str) -> str:
+    """The environment variable that says where the named model lies."""
+    return "LOOKBACK_MODEL_" + name.upper().replace("-", "_").replace(".", "_")
 
 
 @dataclass(frozen=True, slots=True)

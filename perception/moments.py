@@ -15,7 +15,9 @@ from perception.records import Image, Moment, Observation, Role, Tag
 from perception.sounds import SoundSpan
 from perception.tagger import in_words, together
 
+# Other sounds are called by their label.
 SOUND_TEXT = {"music": "music playing", "singing": "somebody singing"}
+UNTOLD = "speech"  # comes as utterances
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +229,7 @@ class MomentBuilder:
         """What was heard in the audio from `offset` to `time`; speech comes as utterances."""
         yield from self.tick(time)
         for span in spans:
-            if span.label not in SOUND_TEXT:
+            if span.label == UNTOLD:
                 continue
             start, end = offset + span.start, offset + span.end
             going = self._sounds.get(span.label)
@@ -336,7 +338,7 @@ class MomentBuilder:
                 "sound",
                 round(start, 3),
                 round(end, 3),
-                SOUND_TEXT[sound.label],
+                SOUND_TEXT.get(sound.label, sound.label),
                 confidence=round(sound.score, 3),
             )
         ]

@@ -57,7 +57,7 @@ class Perceiver(Protocol):
         ...
 
     async def listen(self, audio: Audio) -> tuple[SoundSpan, ...]:
-        """Spans of speech, singing and music."""
+        """Spans of sounds: speech, singing, music, and what else the listener tells apart."""
         ...
 
     async def look(self, image: Image, read: bool) -> Look:
@@ -97,19 +97,25 @@ class LocalPerceiver:
 
     @classmethod
     def load(
-        cls, *, threads: int = 2, cpu_threads: int = 1, language: str | None = None
+        cls,
+        *,
+        threads: int = 2,
+        cpu_threads: int = 1,
+        recognizer: Recognizer | None = None,
+        listener: Listener | None = None,
     ) -> LocalPerceiver:
-        """The real models: `threads` calls at once, each on `cpu_threads` cores. About 4 s.
+        """The real models: `threads` calls at once, each on `cpu_threads` cores. About 4 s. Those
+        given take the place of the embedded profile's.
 
         Raises:
             models.ModelError: a model is missing or damaged; faces alone are optional.
         """
         return cls(
-            WhisperRecognizer(cpu_threads=cpu_threads, workers=threads, language=language),
+            recognizer or WhisperRecognizer(cpu_threads=cpu_threads, workers=threads),
             PaddleReader(cpu_threads=cpu_threads),
             EfficientNetTagger(cpu_threads=cpu_threads),
             face_counter(),
-            OmniListener(),
+            listener or OmniListener(),
             threads=threads,
         )
 

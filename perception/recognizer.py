@@ -16,9 +16,11 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 import models
+from perception.checkpoints import folder_of, loading
 from perception.errors import AudioTooLong, UnknownLanguage
 from perception.records import SAMPLE_RATE, Audio
 
+DEFAULT = "whisper-base"
 LONGEST = 30.0  # seconds, the model's window
 FRAMES_PER_SECOND = 100  # of its log-mel features
 # Whisper was trained on windows padded to 30 s, and its encoder costs the same for a word as for
@@ -92,18 +94,24 @@ class WhisperRecognizer:
     """Whisper in CTranslate2 form; safe to call from many threads, one call at a time each.
 
     Args:
-        model: a name of the model catalogue.
+        model: a name of the model catalogue, a hub id (`owner/name@revision`) or a folder.
         language: ISO 639-1, or None to detect it of each utterance (nearly free: the encoder's
             output is shared).
         fallback_language: taken where detection is unsure, as it is of a single "okay".
         hotwords: words to expect. Off by default: with a name given, Whisper base mishears other
             words more often than it hears the name.
         workers: calls that run at once. cpu_threads: cores of each.
+        device: cpu, cuda, or cuda:N. compute_type: None is int8 on the CPU, float16 on a GPU.
+        batch: utterances in one pass. More than one pays on a GPU only.
+
+    Raises:
+        models.ModelError, ModelUnusable: the model is missing or damaged.
+        UnknownLanguage: it knows no such language.
     """
 
     def __init__(
         self,
-        model: str = "whisper-base",
+        model: str = DEFAULT,
         *,
         language: str | None = None,
         fallback_language: str = "en",
@@ -112,23 +120,32 @@ class WhisperRecognizer:
         cpu_threads: int = 2,
         workers: int = 1,
         device: str = "cpu",
-        compute_type: str = "int8",
+        compute_type: str | None = None,
+        batch: int = 1,
         gates: Gates | None = None,
     ) -> None:
         from faster_whisper import WhisperModel
 
-        self._model: Any = WhisperModel(
-            str(models.locate(model)),
-            device=device,
-            compute_type=compute_type,
-            cpu_threads=cpu_threads,
-            num_workers=workers,
-        )
+        kind, _, number = device.partition(":")
+        in_catalogue = any(known.name == model for known in models.CATALOG)
+        folder = models.locate(model) if in_catalogue else folder_of(model)
+        with loading(model):
+            self._model: Any = WhisperModel(
+                str(folder),
+                device=kind,
+                device_index=int(number or 0),
+                compute_type=compute_type or ("int8" if kind == "cpu" else "float16"),
+                cpu_threads=cpu_threads,
+                num_workers=workers,
+            )
         for code in (language, fallback_language):
             if code is not None and code not in self._model.supported_languages:
                 raise UnknownLanguage(code)
         self._language, self._fallback = language, fallback_language
         self._hotwords, self._beam_size = hotwords, beam_size
+        # A GPU takes the full window in less time than a second pass would.
+        self._pad = PAD if kind == "cpu" else LONGEST
+        self._batch = batch
         self._gates = gates or Gates()
         self._tokenizers: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -142,52 +159,76 @@ class WhisperRecognizer:
         for audio in utterances:
             if len(audio) > (LONGEST + 0.5) * SAMPLE_RATE:
                 raise AudioTooLong(len(audio) / SAMPLE_RATE, LONGEST)
-        return [self._one(audio, effort) for audio in utterances]
+        found = [NOTHING] * len(utterances)
+        sounding = [at for at, audio in enumerate(utterances) if _sounds(audio)]
+        for first in range(0, len(sounding), self._batch):
+            chosen = sounding[first : first + self._batch]
+            heard = self._together([utterances[at] for at in chosen], effort)
+            for at, transcript in zip(chosen, heard, strict=True):
+                found[at] = transcript
+        return found
 
-    def _one(self, audio: Audio, effort: Effort) -> Transcript:
-        seconds = len(audio) / SAMPLE_RATE
-        if seconds < 0.1 or not np.any(audio):
-            return NOTHING
-        features = self._model.feature_extractor(audio)
+    def _together(self, audios: Sequence[Audio], effort: Effort) -> list[Transcript]:
+        """One pass over all of them, and a second, with the full window, over those in doubt."""
+        features = [self._model.feature_extractor(audio) for audio in audios]
         draft = effort == "draft"
-        heard = self._decode(features, DRAFT_PAD if draft else PAD, 1 if draft else self._beam_size)
-        if not draft and np.exp(heard.score) < SURE[effort]:
-            other = self._decode(features, LONGEST, self._beam_size)
-            heard = max(heard, other, key=lambda h: h.score)
+        pad = DRAFT_PAD if draft else self._pad
+        heard = self._decode(features, pad, 1 if draft else self._beam_size)
+        if not draft and pad < LONGEST:
+            unsure = [at for at, one in enumerate(heard) if np.exp(one.score) < SURE[effort]]
+            again = self._decode([features[at] for at in unsure], LONGEST, self._beam_size)
+            for at, other in zip(unsure, again, strict=True):
+                heard[at] = max(heard[at], other, key=lambda h: h.score)
+        return [self._gated(*pair) for pair in zip(audios, heard, strict=True)]
+
+    def _gated(self, audio: Audio, heard: _Decoded) -> Transcript:
         if not believable(heard.text, heard.score, heard.no_speech, self._gates):
             return replace(NOTHING, language=heard.language)
-        whole = ((0.0, seconds, heard.text),)
+        whole = ((0.0, len(audio) / SAMPLE_RATE, heard.text),)
         return Transcript(heard.text, heard.language, float(np.exp(heard.score)), whole)
 
-    def _decode(self, features: Any, pad: float, beam_size: int) -> _Decoded:
-        """What the model makes of log-mel features (mels x frames) padded by `pad` seconds."""
-        frames = min(features.shape[1], int(LONGEST * FRAMES_PER_SECOND))
-        wanted = min(int(LONGEST * FRAMES_PER_SECOND), frames + int(pad * FRAMES_PER_SECOND))
+    def _decode(self, features: Sequence[Any], pad: float, beam_size: int) -> list[_Decoded]:
+        """What the model makes of log-mel features (mels x frames each), the longest of them padded
+        by `pad` seconds and the others to the same length."""
+        if not features:
+            return []
+        window = int(LONGEST * FRAMES_PER_SECOND)
+        longest = min(window, max(one.shape[1] for one in features))
+        wanted = min(window, longest + int(pad * FRAMES_PER_SECOND))
         wanted -= wanted % 2  # the encoder halves it
-        frames = min(frames, wanted)
         # Zeros, not the features of silence, are what the model saw in training.
-        encoded = self._model.encode(np.pad(features[:, :frames], ((0, 0), (0, wanted - frames))))
-        language = self._language or self._detect(encoded)
-        tokenizer = self._tokenizer(language)
-        prompt = self._model.get_prompt(
-            tokenizer, [], without_timestamps=True, hotwords=self._hotwords or None
-        )
-        result = self._model.model.generate(
+        encoded = self._model.encode(np.stack([_padded(one, wanted) for one in features]))
+        languages = [self._language] * len(features) if self._language else self._detect(encoded)
+        tokenizers = [self._tokenizer(language) for language in languages]
+        prompts = [
+            self._model.get_prompt(
+                tokenizer, [], without_timestamps=True, hotwords=self._hotwords or None
+            )
+            for tokenizer in tokenizers
+        ]
+        results = self._model.model.generate(
             encoded,
-            [prompt],
+            prompts,
             beam_size=beam_size,
             return_scores=True,
             return_no_speech_prob=True,
             suppress_blank=True,
             suppress_tokens=[-1],
-            max_length=len(prompt) + min(LONGEST_TEXT, 12 + frames // 10),
-        )[0]
-        text = tokenizer.decode(result.sequences_ids[0]).strip()
-        return _Decoded(text, language, float(result.scores[0]), float(result.no_speech_prob))
+            max_length=len(prompts[0]) + min(LONGEST_TEXT, 12 + min(longest, wanted) // 10),
+        )
+        return [
+            _Decoded(
+                tokenizer.decode(result.sequences_ids[0]).strip(),
+                language,
+                float(result.scores[0]),
+                float(result.no_speech_prob),
+            )
+            for tokenizer, language, result in zip(tokenizers, languages, results, strict=True)
+        ]
 
-    def _detect(self, encoded: Any) -> str:
-        token, probability = self._model.model.detect_language(encoded)[0][0]
-        return token[2:-2] if probability >= 0.6 else self._fallback
+    def _detect(self, encoded: Any) -> list[str]:
+        likeliest = [found[0] for found in self._model.model.detect_language(encoded)]
+        return [token[2:-2] if sure >= 0.6 else self._fallback for token, sure in likeliest]
 
     def _tokenizer(self, language: str) -> Any:
         from faster_whisper.tokenizer import Tokenizer
@@ -201,6 +242,15 @@ class WhisperRecognizer:
                     language=language,
                 )
             return self._tokenizers[language]
+
+
+def _sounds(audio: Audio) -> bool:
+    return len(audio) >= SAMPLE_RATE // 10 and bool(np.any(audio))
+
+
+def _padded(features: Any, frames: int) -> Any:
+    kept = features[:, :frames]
+    return np.pad(kept, ((0, 0), (0, frames - kept.shape[1])))
 
 
 def believable(text: str, logprob: float, no_speech: float, gates: Gates) -> bool:

@@ -8,6 +8,7 @@ code. What is remembered is data: no memory can change what happens here.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
@@ -19,11 +20,12 @@ from memory.asof import AsOf
 from memory.records import MemoryReader, Snapshot
 from reasoning import composed
 from reasoning.analysis import Analysis, analyse
-from reasoning.errors import QuestionRefused
+from reasoning.errors import GenerationFailed, QuestionRefused
 from reasoning.evidence import Source
 from reasoning.followup import resolve
 from reasoning.gate import Gate
 from reasoning.generator import Generator
+from reasoning.looking import Keyframes, Looking, unseen, wanted
 from reasoning.nearness import Nearness, unknown
 from reasoning.plan import decide
 from reasoning.planned import Plan
@@ -42,12 +44,14 @@ from reasoning.timeparse import clock, parse
 from reasoning.verify import stands
 from reasoning.wording import agreeing, direct, opening, rest_of_when
 
+log = logging.getLogger("lookback.reasoning")
+
 MAX_QUESTION = 2000  # characters
-_MEMORY_TOKENS = 160  # of all memory lines together
 _QUOTE = 200  # characters
 # Where cores are short the model may need ten seconds for its first word. Longer than two and a
 # person asks again; the evidence is known by then, so it is told instead.
 FIRST_TOKEN = 2.0  # seconds
+LIVE_FRAMES = 4
 
 Method = Literal["generated", "quoted", "abstained"]
 
@@ -65,6 +69,15 @@ class _Decided:
     snapshot: Snapshot
 
 
+@dataclass(slots=True)
+class _Told:
+    """What an answer came to be: from which plan, and why without the model."""
+
+    plan: Plan
+    text: str = ""
+    failure: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     """A question being prepared: its text, and of what it is asked."""
@@ -77,7 +90,8 @@ class _Prepared:
 class Agent:
     """`near` says how near two words are in meaning; without it only stems and lists decide.
     `clock` gives the seconds that timings are measured with. A model that has said nothing
-    `first_token` seconds after it was asked is not waited for: the evidence is quoted."""
+    `first_token` seconds after it was asked is not waited for: the evidence is quoted.
+    With `keyframes`, a generator that sees is shown pictures, `live_frames` of them of now."""
 
     def __init__(
         self,
@@ -88,6 +102,8 @@ class Agent:
         clock: Callable[[], float] = time.monotonic,
         agent_name: str = "Lookback",
         first_token: float = FIRST_TOKEN,
+        keyframes: Keyframes | None = None,
+        live_frames: int = LIVE_FRAMES,
     ) -> None:
         self._memory = memory
         self._generator = generator
@@ -97,56 +113,74 @@ class Agent:
         self._name = agent_name
         self._first_token = first_token
         self._prepared: _Prepared | None = None
+        self._looking: Looking | None = None
+        if keyframes is not None and generator.capabilities.sees:
+            self._looking = Looking(keyframes, generator, live_frames)
 
     async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
         """Tokens as they come, a Replace if they did not stand, then one Answer. Closing the
-        iterator cancels generation. Raises QuestionRefused."""
+        iterator cancels generation. A model that fails is said to have. Raises QuestionRefused."""
         began = self._clock()
         asked, at = self._asked(question)
         gated = self._clock()
         decided = await self._decided(asked, question, at)
-        plan, analysis, retriever = decided.plan, decided.analysis, decided.retriever
         retrieved = self._clock()
 
         first: float | None = None
-        text, method = plan.text or "", _method(plan)
-        if plan.text is not None:
-            first = self._clock()
-            yield Token(plan.text)
-        else:
-            async with aclosing(self._in_time(plan, asked)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
-                async for piece in pieces:
-                    first = first or self._clock()
-                    opens = not text and piece == opening(asked)
-                    text += piece
-                    yield Token(piece, opening=opens)
-            text = " ".join(text.split())
-            finished = text != opening(asked)
-            if first is None:
-                first = self._clock()
-                text, method = composed.lines(plan.evidence), "quoted"
-                yield Token(text)
-            elif not (finished and self._verified(text, plan, analysis)):
-                text, method = composed.lines(plan.evidence), "quoted"
-                yield Replace(text)
-        citations = await self._cite(plan, retriever)
+        told = _Told(decided.plan)
+        async with aclosing(self._tell(decided, asked, told)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
+            async for piece in pieces:
+                first = first or self._clock()
+                yield piece
+        citations = await self._cite(told.plan, decided.retriever)
         ended = self._clock()
         yield Answer(
             question=question.text,
-            answer=text,
-            abstained=plan.abstained,
+            answer=told.text,
+            abstained=told.plan.abstained,
             citations=citations,
             snapshot=decided.snapshot,
             timings=Timings(
                 gate_ms=_ms(gated - began),
                 retrieval_ms=_ms(retrieved - gated),
-                first_token_ms=_ms(first - began),
+                first_token_ms=_ms((first or ended) - began),
                 total_ms=_ms(ended - began),
             ),
             trigger=question.trigger,
-            method=method,
+            method=_method(told.plan),
             utterance=question.utterance,
+            failure=told.failure,
         )
+
+    async def _tell(
+        self, decided: _Decided, asked: str, told: _Told
+    ) -> AsyncIterator[Token | Replace]:
+        """The answer piece by piece; in `told` what it came to be."""
+        plan = decided.plan
+        if plan.text is not None:
+            told.text = plan.text
+            yield Token(plan.text)
+            return
+        begun = self._begun(plan, asked)
+        said = False
+        try:
+            async with aclosing(self._in_time(plan, asked)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
+                async for piece in pieces:
+                    yield Token(piece, opening=not told.text and piece == begun)
+                    told.text, said = told.text + piece, True
+        except GenerationFailed as error:
+            told.failure = str(error)
+            log.warning("an answer is given without the language model: %s", error)
+        told.text = " ".join(told.text.split())
+        if said and told.failure is None and told.text != begun:
+            if self._stands(told.text, plan, decided.analysis):
+                return
+        left = plan.otherwise or plan
+        told.text = left.text or composed.lines(left.evidence)
+        told.plan = replace(left, text=told.text)
+        if told.failure is not None:
+            told.text = composed.without_model(told.text)
+        yield Replace(told.text) if said else Token(told.text)
 
     async def prepare(self, question: Question) -> None:
         """Decide what this question will be answered from, and have the prompt's keys and values
@@ -163,7 +197,7 @@ class Agent:
 
     async def _evaluate(self, deciding: asyncio.Future[_Decided], asked: str) -> None:
         plan = (await deciding).plan
-        if plan.text is None:
+        if plan.text is None and self._generator.capabilities.prepares:
             async with aclosing(self._generate(replace(plan, max_tokens=1), asked)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
                 async for _piece in pieces:
                     pass
@@ -219,12 +253,14 @@ class Agent:
         when = parse(asked, scope.now, scope.wall_now)
         analysis = analyse(when.rest)
         plan = await decide(analysis, when, scope, retriever, self._near, self._name)
+        if self._looking is not None and wanted(analysis, when, plan):
+            plan = await self._looking.look(plan, when, scope, retriever, question.frames)
         return _Decided(plan, analysis, retriever, snapshot)
 
     async def _in_time(self, plan: Plan, asked: str) -> AsyncIterator[str]:
         """The model's answer, its wording repaired; where its first word is late, only what the
         answer has to begin with."""
-        said = opening(asked)
+        said = self._begun(plan, asked)
         if said:
             yield said
         late: float | None = self._first_token
@@ -247,22 +283,34 @@ class Agent:
         if stop:
             yield stop
 
-    async def _generate(self, plan: Plan, asked: str) -> AsyncIterator[str]:
+    def _begun(self, plan: Plan, asked: str) -> str:
+        """How the answer begins, where the question tells and the model can go on from it."""
+        goes_on = self._generator.capabilities.continues and not plan.pictures
+        return opening(asked) if goes_on else ""
+
+    def _prompt(self, plan: Plan, asked: str) -> Prompt:
+        if plan.pictures:
+            return Prompt(plan.notes, asked, pictures=plan.pictures)
         lines: list[str] = []
         tokens = 0
         for passage in plan.evidence:
             seen = passage.main
             line = memory_line(seen.kind, passage.text, seen.speaker)
             tokens += self._generator.count(line)
-            if lines and tokens > _MEMORY_TOKENS:
+            if lines and tokens > self._generator.capabilities.text_tokens:
                 break
             lines.append(line)
-        prompt = Prompt(tuple(lines), asked, opening(asked))
+        return Prompt(tuple(lines), asked, self._begun(plan, asked))
+
+    async def _generate(self, plan: Plan, asked: str) -> AsyncIterator[str]:
+        prompt = self._prompt(plan, asked)
         async with aclosing(self._generator.stream(prompt, plan.max_tokens)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
             async for piece in pieces:
                 yield piece
 
-    def _verified(self, text: str, plan: Plan, analysis: Analysis) -> bool:
+    def _stands(self, text: str, plan: Plan, analysis: Analysis) -> bool:
+        if plan.pictures:  # what they show has no words to check it by
+            return not unseen(text)
         evidence = "\n".join(
             f"{p.main.speaker or ''} {p.text} {clock(p.main.start)}" for p in plan.evidence
         )

@@ -124,6 +124,11 @@ def lines(found: Sequence[Passage]) -> str:
     return " ".join(quote(p) for p in found)
 
 
+def without_model(text: str) -> str:
+    """What is still known, where the language model failed."""
+    return f"{text} (My language model failed just now, so this is without it.)"
+
+
 def labels(text: str) -> list[str]:
     """What a picture was tagged with."""
     text = re.sub(r",\s*faces? seen", "", text)  # said of the people named just before

@@ -3,6 +3,7 @@
 ReasoningError
 ├── ModelUnusable      the language model's file is there but does not load
 ├── GenerationFailed   the language model refused a prompt or stopped midway
+├── PictureUnusable    a picture does not open, or is too large to be looked at
 └── QuestionRefused    the question is empty or too long
 """
 
@@ -19,6 +20,10 @@ class ModelUnusable(ReasoningError):
 
 class GenerationFailed(ReasoningError):
     """The language model returned an error instead of text."""
+
+
+class PictureUnusable(ReasoningError):
+    """A picture cannot be put before the model: says why."""
 
 
 class QuestionRefused(ReasoningError):

@@ -14,10 +14,14 @@ import os
 import secrets
 import threading
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from reasoning.chat import turn
+from reasoning.completions import messages
 from reasoning.errors import GenerationFailed, ModelUnusable
+from reasoning.pictures import Picture, fitted
 from reasoning.prompt import PREFIX, Prompt
 
 log = logging.getLogger(__name__)
@@ -27,11 +31,36 @@ _CONTEXT = 2048
 # Tokens evaluated between two looks at whether the request still stands: what a dropped question
 # may still cost the next one. 64 take no more CPU time a token than 256 do, 32 take an eighth more.
 _BATCH = 64
+_VISUAL = 4096  # tokens of a prompt's pictures
+_PICTURE = 512  # tokens of one
+_SIDE = 28  # pixels of a token's side, about
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a generator takes. `visual_tokens`: of all pictures of a prompt together, 0 where it sees
+    none; `text_tokens`: of all memory lines; `continues`: whether an answer can be begun for it;
+    `prepares`: whether evaluating a prompt ahead makes its answer begin sooner, and costs nobody."""
+
+    visual_tokens: int = 0
+    text_tokens: int = 160
+    continues: bool = True
+    prepares: bool = True
+
+    @property
+    def sees(self) -> bool:
+        return self.visual_tokens > 0
 
 
 class Generator(Protocol):
-    """Closing the iterator that `stream` returns ends generation at once."""
+    """Closing the iterator that `stream` returns ends generation at once. Raises GenerationFailed.
 
+    `picture_tokens` says what a picture takes of `capabilities.visual_tokens`; it raises
+    PictureUnusable for one that cannot be shown."""
+
+    capabilities: Capabilities
+
+    def picture_tokens(self, picture: Picture) -> int: ...
     def stream(self, prompt: Prompt, max_tokens: int) -> AsyncIterator[str]: ...
     def count(self, text: str) -> int: ...
     async def warm(self) -> None: ...
@@ -42,10 +71,18 @@ class GgufGenerator:
 
     A prompt is evaluated by `threads`, an answer's tokens by half of them: those wait for memory
     more than for cores. Weights are repacked for the CPU as they are loaded, a third faster, and not
-    kept as a mapped file beside that.
+    kept as a mapped file beside that. With a `projector` (mmproj), the model is shown pictures, and
+    answers those prompts as a chat; without pictures a prompt is the same as without a projector.
     """
 
-    def __init__(self, path: Path, *, threads: int = 2) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        threads: int = 2,
+        projector: Path | None = None,
+        visual_tokens: int = _VISUAL,
+    ) -> None:
         # Threads of one evaluation wait for each other at every step. Where they spin meanwhile,
         # a core that perception needs too makes two of them slower than one.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -53,10 +90,18 @@ class GgufGenerator:
 
         if not path.is_file():
             raise ModelUnusable(f"language model {path} is not a file")
+        if projector is not None and not projector.is_file():
+            raise ModelUnusable(f"projector {projector} is not a file")
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
         params.n_ctx, params.n_parallel = _CONTEXT, 1
         params.n_batch = params.n_ubatch = _BATCH
+        if projector is not None:
+            params.mmproj.path = str(projector)
+            params.n_ctx += visual_tokens
+            # Some projectors' pictures see themselves whole: one has to fit into a batch.
+            params.n_batch = params.n_ubatch = _PICTURE
+            params.image_max_tokens = _PICTURE
         params.cpuparams_batch.n_threads = threads
         params.cpuparams.n_threads = max(1, threads // 2)
         params.load_mode = xllamacpp.llama_load_mode.LLAMA_LOAD_MODE_NONE
@@ -68,8 +113,15 @@ class GgufGenerator:
         try:
             self._server = xllamacpp.Server(params)
         except RuntimeError as error:
-            raise ModelUnusable(f"language model {path} does not load: {error}") from error
+            beside = f" with projector {projector}" if projector is not None else ""
+            raise ModelUnusable(f"language model {path}{beside} does not load: {error}") from error
         self.timings: dict[str, Any] = {}  # of the last generation, as llama.cpp counts them
+        self.capabilities = Capabilities(0 if projector is None else visual_tokens)
+
+    def picture_tokens(self, picture: Picture) -> int:
+        """As many as a picture can take: projectors differ in how many it does."""
+        width, height = fitted(picture.size, _PICTURE * _SIDE**2)
+        return min(_PICTURE, -(-width // _SIDE) * -(-height // _SIDE))
 
     async def warm(self) -> None:
         """Evaluate the constant beginning of every prompt."""
@@ -97,8 +149,8 @@ class GgufGenerator:
                 put(GenerationFailed(str(chunk["error"])))
                 return True
             for choice in chunk.get("choices", ()):
-                if choice.get("text"):
-                    put(choice["text"])
+                if text := choice.get("text") or (choice.get("delta") or {}).get("content"):
+                    put(text)
             self.timings = chunk.get("timings", self.timings)
             return False
 
@@ -115,7 +167,12 @@ class GgufGenerator:
                 "return_progress": True,
             }
             try:
-                self._server.handle_completions(request, receive)
+                if prompt.pictures:
+                    self._server.handle_chat_completions(self._chat(prompt, max_tokens), receive)
+                else:
+                    self._server.handle_completions(request, receive)
+            except GenerationFailed as error:
+                put(error)
             except Exception as error:  # the binding's own types are not public
                 put(GenerationFailed(str(error)))
             finally:
@@ -131,12 +188,25 @@ class GgufGenerator:
         finally:
             cancelled.set()
 
+    def _chat(self, prompt: Prompt, max_tokens: int) -> dict[str, Any]:
+        """A prompt with pictures. Raises GenerationFailed where none of them opens."""
+        return {
+            "messages": messages(turn(prompt), _PICTURE * _SIDE**2),
+            "max_tokens": max_tokens,
+            "stream": True,
+            "temperature": 0.0,
+            "cache_prompt": True,
+        }
+
 
 class ScriptedGenerator:
     """A fake that says what it is told: one answer a prompt, word by word, without what the prompt
     has it begin with; keeps the prompts."""
 
-    def __init__(self, answers: Sequence[str] = ()) -> None:
+    def __init__(
+        self, answers: Sequence[str] = (), capabilities: Capabilities | None = None
+    ) -> None:
+        self.capabilities = capabilities or Capabilities()
         self._answers = list(answers)
         self.prompts: list[Prompt] = []
         self.cancelled = 0
@@ -147,6 +217,9 @@ class ScriptedGenerator:
 
     def count(self, text: str) -> int:
         return len(text.split())
+
+    def picture_tokens(self, picture: Picture) -> int:
+        return 100
 
     async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncIterator[str]:
         self.prompts.append(prompt)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from reasoning.abstention import Reason, words_for
 from reasoning.evidence import Passage
+from reasoning.pictures import Picture
 
 MAX_ANSWER = 40  # tokens
 
@@ -14,7 +15,8 @@ MAX_ANSWER = 40  # tokens
 class Plan:
     """What to say: `text` by code, or, where it is None, `evidence` for the model to put in words.
     `own_words`: the text quotes no memory. `whole_when`: the answer gives day and time, where both
-    are known."""
+    are known. With `pictures` it is answered from these and `notes`; `otherwise` is what to say
+    where that fails."""
 
     evidence: tuple[Passage, ...] = ()
     text: str | None = None
@@ -22,6 +24,9 @@ class Plan:
     max_tokens: int = MAX_ANSWER
     own_words: bool = False
     whole_when: bool = False
+    pictures: tuple[Picture, ...] = ()
+    notes: tuple[str, ...] = ()
+    otherwise: Plan | None = None
 
 
 def abstain(reason: Reason = "not in memory", looked_for: str = "") -> Plan:

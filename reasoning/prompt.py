@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from reasoning.pictures import Picture
+
 PREFIX = """Each answer is one short sentence that uses only the notes above it.
 
 heard: "I put the scissors in the kitchen cupboard."
@@ -32,11 +34,13 @@ _TURN = re.compile(r"\b([QA]):|\[(\d+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Memory lines, newest last, the question, and what the answer begins with."""
+    """Memory lines, newest last, the question, and what the answer begins with. `pictures`, in
+    order of time, are for a generator that says it takes them."""
 
     memories: tuple[str, ...]
     question: str
     opening: str = ""
+    pictures: tuple[Picture, ...] = ()
 
     @property
     def text(self) -> str:

@@ -22,11 +22,20 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """What the camera showed at a time of the stream, encoded (WebP or JPEG)."""
+
+    time: float
+    encoded: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """`at` is the stream time the question is asked at (None: now, the end of what is remembered).
     `wall` is that time on the wall clock, for all streams; `version` is the version of memory to
     answer from (None: the present one).
-    `follows` is what was asked and answered before, for a question that leans on it."""
+    `follows` is what was asked and answered before, for a question that leans on it.
+    `frames`: what the camera shows as it is asked, the latest last, for a model that sees."""
 
     text: str
     stream_id: str | None = None
@@ -36,6 +45,7 @@ class Question:
     follows: Exchange | None = None
     wall: datetime | None = None
     version: int | None = None
+    frames: tuple[Frame, ...] = ()
 
 
 def keyframe_url(moment_id: str) -> str:
@@ -98,9 +108,11 @@ class Answer:
         "generated"  # "quoted": the model's words did not stand
     )
     utterance: dict[str, Any] | None = field(default=None)
+    failure: str | None = None  # why the model did not answer, where it failed
 
     def to_json(self) -> dict[str, Any]:
         fields = asdict(self)
-        if self.utterance is None:
-            del fields["utterance"]
+        for absent in ("utterance", "failure"):
+            if fields[absent] is None:
+                del fields[absent]
         return {"type": "answer", **fields}

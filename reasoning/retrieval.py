@@ -226,6 +226,22 @@ class Retriever:
             latest[source.observation.kind] = source
         return [latest[k] for k in ("vision", "screen_text") if k in latest]
 
+    async def pictured(self, start: float, end: float, scope: Scope) -> list[Source]:
+        """The moments of that time that have a picture, in order; each by what was seen in it."""
+        if scope.stream is None:
+            return []
+        found = []
+        for moment in await self._memory.timeline(scope.stream.id, max(0.0, start), end):
+            seen = [o for o in moment.observations if o.role == "statement" and o.start <= end]
+            if moment.keyframe and seen:
+                shown = min(seen, key=lambda o: (o.kind != "vision", o.start))
+                found.append(self._seen(shown, scope.stream.wall_start, moment))
+        return sorted(found, key=lambda source: source.observation.start)
+
+    async def hits(self, when: TimeReference, scope: Scope, limit: int) -> list[Source]:
+        """What memory finds for the question in its words, of every kind, best first."""
+        return await self._search(when.rest, when, scope, (), limit)
+
     async def between(self, when: TimeReference, scope: Scope) -> list[Source]:
         """Everything stated or shown in the time asked about, in order."""
         if scope.stream is None:

@@ -1,7 +1,7 @@
 """The Ray Serve application: the deployments, bound together. `build` is what profiles import.
 
-gateway ─► Perception
-   │  └──► Memory ◄── Reasoning
+gateway ─► Perception ◄─┐ (pictures, where a model encodes them)
+   │  └──► Memory ──────┘ ◄── Reasoning
    └─────► Reasoning
 
 With the setting `memory_readers`, both read from MemoryReader instead, which follows the store.
@@ -40,8 +40,10 @@ def build(args: dict[str, Any], extend: Extension | None = None) -> Application:
         return deployment.options(**{**limits, **options.get(deployment.name, {})})
 
     perception = sized(PerceptionDeployment, max_queued_requests=settings.perception_queue)
+    seeing = perception.bind(plain)
     reasoning = sized(ReasoningDeployment, max_queued_requests=settings.answer_queue)
-    memory = sized(MemoryDeployment, max_queued_requests=settings.memory_queue).bind(plain)
+    encodes = None if settings.picture_model is None else seeing
+    memory = sized(MemoryDeployment, max_queued_requests=settings.memory_queue).bind(plain, encodes)
     readers = None
     if settings.memory_readers:
         limits = {"max_queued_requests": settings.memory_queue}
@@ -55,7 +57,7 @@ def build(args: dict[str, Any], extend: Extension | None = None) -> Application:
     )
     application: Application = gateway.bind(
         plain,
-        perception.bind(plain),
+        seeing,
         memory,
         reasoning.bind(plain, memory, readers),
         extend,

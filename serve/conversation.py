@@ -34,6 +34,7 @@ from serve import failures, metrics
 from serve.hearing import Hearing, OpenQuestion
 from serve.live_settings import pipeline_settings
 from serve.patient import PatientPerceiver
+from serve.recent import RecentFrames
 from serve.remembering import Remembering
 from serve.sentences import Sentences
 from serve.session import StreamSession, Tally
@@ -56,9 +57,10 @@ class LiveSession(StreamSession):
         voice: Voice | None,
         clock: Callable[[], float],
     ) -> None:
+        self._recent = RecentFrames(source, hub.settings.frames_shown)
         super().__init__(
             stream,
-            source,
+            self._recent,
             hub.services,
             hub.gate,
             lambda kind, body: hub.events.publish(stream.id, kind, body),
@@ -192,7 +194,7 @@ class LiveSession(StreamSession):
         async def prepare() -> None:
             try:
                 await self._remembering.settled(start)
-                await talking.prepare(question)
+                await talking.prepare(replace(question, frames=await self._recent.frames()))
             except Exception as error:  # noqa: BLE001 - the answer itself will say what is wrong
                 log.warning("an answer was not prepared: %s", type(error).__name__)
 
@@ -260,7 +262,8 @@ class LiveSession(StreamSession):
         split = Sentences()
         if turn.question.at is not None:
             await self._remembering.settled(turn.question.at)  # what came before the question
-        pieces = self._services.reasoning.answer(turn.question)
+        shown = replace(turn.question, frames=await self._recent.frames())
+        pieces = self._services.reasoning.answer(shown)
         async with aclosing(pieces) as stream:  # type: ignore[type-var]  # typed as an iterator, it is a generator
             async for piece in stream:
                 if turn.generation != self._generation:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from prometheus_client.metrics_core import Metric
 from ray import serve
 
@@ -28,14 +29,17 @@ from memory.records import (
     Selection,
     Snapshot,
     Stats,
+    Uncaptioned,
 )
 from perception.recognizer import Effort, Transcript
 from perception.records import Audio, Image, Moment, Observation, Stream
+from reasoning.captions import GeneratorCaptioner, GivingWay
 from reasoning.records import Answer, Question, Replace, Token
 from reasoning.speaker import Speaker, Speech
-from serve import metrics
+from serve import gpus, metrics, scaling
 from serve.errors import Unavailable
-from serve.loading import load_agent, load_perceiver, load_speaker, open_store
+from serve.loading import load_agent, load_perceiver, load_pictures, load_speaker, open_store
+from serve.pictures import RemoteEncoder
 from serve.rehearsal import rehearse_store
 from serve.remote import memory_of
 from serve.services import InProcessMemory
@@ -46,11 +50,13 @@ from serve.work import Work
 
 if TYPE_CHECKING:
     from memory.store import Store
+    from perception.pictures import PictureEncoder, Vectors
 
 log = logging.getLogger("lookback.serve")
 
 # How long a batch waits for company: frames of two streams share one call, a lone one pays 4 ms.
 BATCH_WAIT = 0.004
+SPEECH_WAIT = 0.05  # of recordings, which are not in a hurry
 
 # Rank of a recognition: what was just said to an agent goes first. What is still being said takes
 # its turn with the rest: behind recordings, which always have more, it would never come.
@@ -67,19 +73,36 @@ class PerceptionDeployment:
 
     def __init__(self, plain: dict[str, Any]) -> None:
         settings = Settings(**plain)
+        gpus.limit("Perception", settings.perception_gpu_gb)
         self._perceiver = load_perceiver(settings)
         self._recognising = Slots(settings.threads)
+        self._speech_batch = settings.speech_batch
+        together: Any = self._recognize_together  # Ray Serve's decorator adds to it
+        together.set_max_batch_size(settings.speech_batch)
+        self._pictures = load_pictures(settings)
         self._perceiver.warm()
         self._perceiver.timed = metrics.work
         self._work = Work()
         keep_trimmed()
 
     async def recognize(self, audio: Audio, effort: Effort) -> Transcript:
-        """One utterance a call: the recogniser takes those of a batch one after the other, so each
-        would wait for all. Those that somebody waits for an answer to go first."""
+        """One utterance a call: on the CPU the recogniser takes those of a batch one after the other,
+        so each would wait for all. Those that somebody waits for an answer to go first. Recordings'
+        share passes where the recogniser makes something of it."""
+        if effort == "full" and self._speech_batch > 1:
+            shared: Transcript = await self._recognize_together(audio)
+            return shared
         async with self._recognising.taken(URGENCY[effort]):
             with self._work.call():
                 return await self._perceiver.recognize(audio, effort)
+
+    @serve.batch(max_batch_size=1, batch_wait_timeout_s=SPEECH_WAIT, max_concurrent_batches=2)
+    async def _recognize_together(self, audios: list[Audio]) -> list[Transcript]:
+        async with self._recognising.taken(URGENCY["full"]):
+            with self._work.call():
+                return await self._perceiver.on(
+                    "recognize", lambda: self._perceiver.recognize_batch(audios, "full")
+                )
 
     @serve.batch(max_batch_size=8, batch_wait_timeout_s=BATCH_WAIT, max_concurrent_batches=2)
     async def listen(self, audios: list[Audio]) -> list[Any]:
@@ -94,9 +117,30 @@ class PerceptionDeployment:
                 "look", lambda: self._perceiver.look_batch(images, read)
             )
 
+    @serve.batch(max_batch_size=8, batch_wait_timeout_s=BATCH_WAIT, max_concurrent_batches=1)
+    async def encode_images(self, calls: list[list[Image]]) -> list[Vectors]:
+        """One pass of the model over the pictures of all calls. Raises Unavailable."""
+        images = [image for call in calls for image in call]
+        with self._work.call(), metrics.work("encode_pictures"):
+            rows = await asyncio.to_thread(self._encoder().encode_images, images)
+        return np.split(rows, np.cumsum([len(call) for call in calls])[:-1])
+
+    async def encode_texts(self, texts: list[str]) -> Vectors:
+        with self._work.call(), metrics.work("encode_texts"):
+            return await asyncio.to_thread(self._encoder().encode_texts, texts)
+
+    def _encoder(self) -> PictureEncoder:
+        if self._pictures is None:
+            raise Unavailable("no picture_model is set")
+        return self._pictures
+
     async def check_health(self) -> None:
         """Raises Stuck. Ray Serve asks, and restarts the replica."""
         self._work.check()
+
+    async def record_autoscaling_stats(self) -> dict[str, float]:
+        """What `scaling.by_queue_and_lag` goes by. Ray Serve asks."""
+        return {scaling.SLOWEST: self._work.slowest()}
 
     async def ping(self) -> float:
         await self.check_health()
@@ -113,10 +157,10 @@ class PerceptionDeployment:
     health_check_period_s=MEMORY_CHECKED_EVERY,
 )
 class MemoryDeployment:
-    """The store, and the only process that writes to it."""
+    """The store, and the only process that writes to it. `perception` encodes its pictures."""
 
-    def __init__(self, plain: dict[str, Any]) -> None:
-        self._store = _opened(Settings(**plain))
+    def __init__(self, plain: dict[str, Any], perception: Any = None) -> None:
+        self._store = _opened(Settings(**plain), perception)
         rehearse_store()
         keep_trimmed()
         self._memory = InProcessMemory(lambda: self._store)
@@ -186,6 +230,12 @@ class MemoryDeployment:
     async def add_rows(self, stream_id: str, tables: dict[str, bytes]) -> int:
         return await self._memory.add_rows(stream_id, tables)
 
+    async def uncaptioned(self, limit: int) -> list[Uncaptioned]:
+        return await self._memory.uncaptioned(limit)
+
+    async def caption(self, moment_id: str, keyframe: str, text: str) -> bool:
+        return await self._memory.caption(moment_id, keyframe, text)
+
     async def stats(self) -> Stats:
         return await self._memory.stats()
 
@@ -215,23 +265,30 @@ class ReasoningDeployment:
         self, plain: dict[str, Any], memory: Any, readers: Any = None
     ) -> None:
         settings = Settings(**plain)
+        gpus.limit("Reasoning", settings.answer_gpu_gb)
         self._work = Work()
         self._agent, generator = load_agent(settings, memory_of(memory, readers))
         self._speaker: Callable[[], Speaker | None] = lru_cache(maxsize=1)(
             lambda: load_speaker(settings)
         )
+        self._captions = GivingWay(GeneratorCaptioner(generator))
         await generator.warm()
         keep_trimmed()
 
     async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
-        with self._work.call() as went_on:
+        with self._work.call() as went_on, self._captions.answering():
             async for piece in self._agent.answer(question):
                 went_on()
                 yield piece
 
     async def prepare(self, question: Question) -> None:
-        with self._work.call():
+        with self._work.call(), self._captions.answering():
             await asyncio.gather(self._agent.prepare(question), asyncio.to_thread(self._speaker))
+
+    async def caption(self, encoded: bytes) -> str | None:
+        """What a picture shows; None where somebody waits for an answer."""
+        with self._work.call(), metrics.work("caption"):
+            return await self._captions.caption(encoded)
 
     async def speak(self, text: str) -> Speech:
         """The voice is loaded for the first live question: most servers never speak."""
@@ -253,12 +310,15 @@ class ReasoningDeployment:
         return metrics.worked()
 
 
-def _opened(settings: Settings) -> Store:
+def _opened(settings: Settings, perception: Any) -> Store:
     """The store. The replica that this one replaces may still have it open while it shuts down."""
+    pictures = None
+    if settings.picture_model is not None and perception is not None:
+        pictures = RemoteEncoder(perception, settings.picture_model)
     deadline = time.monotonic() + HANDOVER + MEMORY_CHECKED_EVERY
     while True:
         try:
-            return open_store(settings)
+            return open_store(settings, pictures=pictures)
         except StoreLocked:
             if time.monotonic() >= deadline:
                 raise

@@ -3,7 +3,9 @@
 ServeError
 ├── BadSettings       a setting is wrong: the user's mistake, exit status 2
 │   ├── TokenNeeded       binding beyond loopback without LOOKBACK_TOKEN
-│   └── PortInUse         something else listens there
+│   ├── PortInUse         something else listens there
+│   ├── NoGpu             the profile asks for a GPU that is not there, or cannot be used
+│   └── TooLittleGpuMemory  what the deployments ask for is more than is free
 ├── StartFailed       a deployment did not come up
 ├── Busy              a queue is full: try again after `retry_after` seconds
 ├── ReplayRunning     that stream is being replayed already
@@ -12,6 +14,8 @@ ServeError
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class ServeError(Exception):
@@ -39,6 +43,25 @@ class PortInUse(BadSettings):
         super().__init__(
             f"port {port} on {host} is in use: choose another with --port, or stop what uses it"
         )
+
+
+class NoGpu(BadSettings):
+    """The profile needs a GPU. The message says what is in the way."""
+
+
+class TooLittleGpuMemory(BadSettings):
+    """The deployments do not fit on the GPU together. `free` is in bytes, `asked` in GB."""
+
+    def __init__(self, gpu: str, free: int, asked: Mapping[str, float], fits: str) -> None:
+        self.gpu, self.free, self.asked, self.fits = gpu, free, dict(asked), fits
+        each = ", ".join(f"{name} {gb:g} GB" for name, gb in asked.items())
+        super().__init__(
+            f"{gpu} has {free / 1e9:.1f} GB free, and the deployments ask for {each}: end what else "
+            f"uses it, lower perception_gpu_gb or answer_gpu_gb, or take --profile {fits}"
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (TooLittleGpuMemory, (self.gpu, self.free, self.asked, self.fits))
 
 
 class StartFailed(ServeError):

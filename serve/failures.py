@@ -38,6 +38,7 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     memory_errors.WriteFailed: (503, "write_failed"),
     perception_errors.PerceptionError: (415, "bad_recording"),
     reasoning_errors.QuestionRefused: (422, "invalid"),
+    reasoning_errors.ModelUnusable: (503, "model_unusable"),
     models.ModelError: (503, "model_missing"),
     ValueError: (400, "bad_request"),
 }

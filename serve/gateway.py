@@ -25,6 +25,7 @@ from serve import (
     routes_questions,
     routes_streams,
 )
+from serve.captioning import in_background
 from serve.hub import Hub
 from serve.limits import BodyLimit, RequestLimit
 from serve.measured import measured
@@ -45,6 +46,8 @@ def build_app(services: Services, settings: Settings, extend: Extension | None =
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if services.captioning is not None:
+            hub.on_close.append(in_background(services.captioning(hub.lag)))
         yield
         await hub.close()
 

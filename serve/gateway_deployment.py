@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
 from prometheus_client.metrics_core import Metric
 from ray import serve
 
+from serve.captioning import Captioning
 from serve.gateway import Extension, build_app
 from serve.hub import UPLOADS
 from serve.rehearsal import rehearse_pipeline
-from serve.remote import Part, RemotePerceiver, RemoteReasoning, RemoteTalking, memory_of
+from serve.remote import (
+    Part,
+    RemoteCaptioner,
+    RemoteMemory,
+    RemotePerceiver,
+    RemoteReasoning,
+    RemoteTalking,
+    memory_of,
+)
 from serve.services import Services
 from serve.settings import Settings
 from serve.trimming import keep_trimmed
@@ -47,15 +57,21 @@ class GatewayDeployment:
         self._parts = (self._perception, self._memory, self._reasoning, *more)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
+        memory = self._shared
         services = Services(
             perception=RemotePerceiver(self._perception),
-            memory=self._shared,
+            memory=memory,
             reasoning=RemoteReasoning(self._reasoning),
             healthy=self._healthy,
             talking=RemoteTalking(self._reasoning),
             worked=self._worked,
+            captioning=self._captioning(memory) if self._settings.captions else None,
         )
         return build_app(services, self._settings, self._extend)
+
+    def _captioning(self, memory: RemoteMemory) -> Callable[[Callable[[], float]], Captioning]:
+        captioner = RemoteCaptioner(self._reasoning)
+        return lambda lag: Captioning(memory, captioner.caption, lag)
 
     async def _healthy(self) -> dict[str, bool]:
         alive = await asyncio.gather(*(part.alive() for part in self._parts))

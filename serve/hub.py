@@ -55,6 +55,10 @@ class Hub:
             for session, source in (*live, *replays)
         ]
 
+    def lag(self) -> float:
+        """Seconds that the live stream furthest behind is; recordings wait for nobody."""
+        return max((one.tally.lag for one in self.live.values()), default=0.0)
+
     def forget_answers(self) -> None:
         """Answers kept for followers and follow-up questions quote memory: they go with it."""
         self.replays.forget_answers()

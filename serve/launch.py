@@ -22,7 +22,9 @@ from typing import Any
 
 import models
 from memory.errors import StoreLocked
+from serve import gpus
 from serve.errors import PortInUse, StartFailed, TokenNeeded
+from serve.needs import needed
 from serve.settings import Settings, read_profile
 
 log = logging.getLogger("lookback.serve")
@@ -44,6 +46,7 @@ def running(settings: Settings, say: Callable[[str], None] = log.info) -> Iterat
     StartFailed.
     """
     check(settings)
+    devices = gpus.check(settings)
     _environment(settings)
     import ray
     from ray import serve
@@ -55,6 +58,7 @@ def running(settings: Settings, say: Callable[[str], None] = log.info) -> Iterat
         ray.init(
             address="local",
             num_cpus=max(LOGICAL_CPUS, os.cpu_count() or 1),
+            num_gpus=devices,
             include_dashboard=False,
             object_store_memory=settings.object_store_mb * 1_000_000,
             log_to_driver=settings.log_level == "DEBUG",
@@ -112,9 +116,9 @@ def check(settings: Settings) -> None:
             if time.monotonic() >= deadline:
                 raise
             time.sleep(0.25)
-    for model in models.CATALOG:
-        if not model.optional:
-            models.find(model.name)
+    for name in needed(settings):
+        if not models.entry(name).optional:
+            models.find(name)
 
 
 def _port_free(settings: Settings) -> None:

@@ -14,25 +14,55 @@ import models
 from serve.settings import Settings
 
 if TYPE_CHECKING:
-    from memory.records import MemoryReader
+    from memory.encoding import PictureEncoder as Encoder
     from memory.replica import ReadOnlyStore
     from memory.store import Store
     from perception.perceiver import LocalPerceiver
-    from reasoning import Agent, GgufGenerator
+    from perception.pictures import PictureEncoder
+    from reasoning import Agent, Generator
     from reasoning.speaker import Speaker
+    from serve.services import MemoryService
 
 log = logging.getLogger("lookback.serve")
 
 
 def load_perceiver(settings: Settings) -> LocalPerceiver:
-    """Every perception model. A few seconds."""
+    """Every perception model. A few seconds. Raises ModelError, ModelUnusable."""
     from perception.perceiver import LocalPerceiver
+    from perception.recognizer import DEFAULT, WhisperRecognizer
 
-    return LocalPerceiver.load(threads=settings.threads)
+    device = settings.perception_device
+    if device is None and settings.speech_model != DEFAULT:
+        from perception.checkpoints import device_of
+
+        device = device_of(None)
+    recognizer = WhisperRecognizer(
+        settings.speech_model,
+        device=device or "cpu",
+        cpu_threads=1,
+        workers=settings.threads,
+        batch=settings.speech_batch,
+    )
+    listener = None
+    if settings.sound_model is not None:
+        from perception.audioset import AudioSetListener
+
+        listener = AudioSetListener.load(settings.sound_model, device=settings.perception_device)
+    return LocalPerceiver.load(threads=settings.threads, recognizer=recognizer, listener=listener)
 
 
-def open_store(settings: Settings, create: bool = True) -> Store:
-    """The store, for writing, with the text embedder. Without `create`, raises StoreMissing."""
+def load_pictures(settings: Settings) -> PictureEncoder | None:
+    """The picture encoder, where the settings name one. Raises ModelUnusable."""
+    if settings.picture_model is None:
+        return None
+    from perception.pictures import SiglipEncoder
+
+    return SiglipEncoder.load(settings.picture_model, device=settings.perception_device)
+
+
+def open_store(settings: Settings, create: bool = True, pictures: Encoder | None = None) -> Store:
+    """The store, for writing, with the text embedder; with `pictures`, keyframes are found by what
+    they show. Without `create`, raises StoreMissing."""
     from memory.embedder import MiniLM
     from memory.store import Store
     from serve.measured import MeasuredEmbedder
@@ -46,6 +76,7 @@ def open_store(settings: Settings, create: bool = True) -> Store:
         retention=None if days is None else timedelta(days=days),
         budget_mb_per_hour=settings.budget_mb_per_hour,
         budget_mb=settings.budget_mb,
+        pictures=pictures,
     )
 
 
@@ -58,13 +89,22 @@ def open_reader(settings: Settings) -> ReadOnlyStore:
     return ReadOnlyStore(settings.store, MeasuredEmbedder(MiniLM(models.locate("minilm"))))
 
 
-def load_agent(settings: Settings, memory: MemoryReader) -> tuple[Agent, GgufGenerator]:
-    """An agent over that memory, and its language model (to warm)."""
-    from reasoning import Agent, GgufGenerator, WordVectors
+def load_agent(settings: Settings, memory: MemoryService) -> tuple[Agent, Generator]:
+    """An agent over that memory, and its language model (to warm). Raises ModelUnusable."""
+    from reasoning import Agent, WordVectors
+    from serve.answering import load_generator
 
-    generator = GgufGenerator(models.locate("qwen2.5-1.5b"), threads=settings.answer_threads)
+    generator = load_generator(settings)
     near = WordVectors(models.locate("minilm"))
-    return Agent(memory, generator, near=near, agent_name=settings.agent_name), generator
+    agent = Agent(
+        memory,
+        generator,
+        near=near,
+        agent_name=settings.agent_name,
+        keyframes=memory,
+        live_frames=settings.live_frames,
+    )
+    return agent, generator
 
 
 def load_speaker(settings: Settings) -> Speaker | None:

@@ -67,11 +67,19 @@ QUEUED = Gauge("lookback_queue_depth", "Work that waits, by queue.", ["queue"], 
 ANSWERS = Counter("lookback_answers", "Answers given, by outcome.", ["outcome"], registry=REGISTRY)
 FAILED_ANSWERS = Counter("lookback_failed_answers", "Answers that failed.", registry=REGISTRY)
 ERRORS = Counter("lookback_http_errors", "HTTP errors, by code.", ["code"], registry=REGISTRY)
+CAPTIONS = Counter(
+    "lookback_captions", "Keyframes captioned, by outcome.", ["outcome"], registry=REGISTRY
+)
 STORE_BYTES = Gauge("lookback_store_bytes", "Bytes on disk, by part.", ["part"], registry=REGISTRY)
 STORE_ROWS = Gauge(
     "lookback_store_rows", "Rows remembered, by table.", ["table"], registry=REGISTRY
 )
 FRAGMENTS = Gauge("lookback_store_fragments", "Fragments of the tables.", registry=REGISTRY)
+PICTURES_WAITING = Gauge(
+    "lookback_pictures_waiting",
+    "Keyframes that the picture model in use has yet to encode.",
+    registry=REGISTRY,
+)
 
 
 @contextmanager
@@ -107,6 +115,8 @@ def store(stats: Stats | None) -> None:
     STORE_BYTES.clear()
     STORE_ROWS.clear()
     FRAGMENTS.set(math.nan if stats is None else stats.fragments)
+    waiting = math.nan if stats is None else stats.ledger.get("pictures_waiting", 0)
+    PICTURES_WAITING.set(waiting)
     if stats is not None:
         STORE_BYTES.labels("tables").set(stats.table_bytes)
         STORE_BYTES.labels("media").set(stats.media_bytes)

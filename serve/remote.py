@@ -155,6 +155,17 @@ class RemoteReasoning:
         return self._part.stream("answer", question)
 
 
+class RemoteCaptioner:
+    """The Reasoning deployment, which describes pictures while nobody waits for it."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+
+    async def caption(self, encoded: bytes) -> str | None:
+        said: str | None = await self._part.call("caption", encoded)
+        return said
+
+
 class RemoteTalking:
     """The Reasoning deployment, which also prepares and speaks."""
 

