@@ -1,8 +1,7 @@
-"""A made-up day for `bench memory`: one hour of stream material, looped, with distinct facts in it.
+"""A made-up day for `bench memory`: one hour of stream material, looped, with planted lines in it.
 
-The hour has scenes of some minutes, talk about one topic after another, slides that stay on screen
-and are read again, and a picture for every moment. Names, places and numbers of the facts are drawn
-at random; each fact occurs once, so a question about it has one right observation.
+The hour has scenes of some minutes, talk about one topic after another in which people are named,
+slides that stay on screen and are read again, and a picture for every moment.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import io
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -19,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from perception.records import Kind, Moment, Observation, Stream, Tag
+from bench.plants import Plant
+from perception.records import Moment, Observation, Stream, Tag
 
 HOUR = 3600.0
 EVERY = 7.5  # seconds between two moments, each with its keyframe
@@ -45,80 +45,27 @@ _SAYINGS = (
     "well, {a} takes longer than anybody expected",
     "let us finish {b} first and leave {a} for later",
     "there is nothing wrong with {a}, it only looks that way",
+    "{name} told me that {a} comes before {b}",
+    "I thought {name} had taken care of {a}",
+    "ask {name} about {b}, {name} knows more than I do",
 )
 _LABELS = (
     "desk lamp chair window bookcase mug keyboard monitor plant curtain table vase clock radio "
     "basket bucket apron ladder bench barrel crate stove sink jar scarf bicycle door cushion"
 ).split()
-_THINGS = (
-    "passport camera umbrella violin toolbox charger thermos binoculars tripod suitcase".split()
-)
-_PLACES = "cellar attic garage pantry wardrobe boathouse chapel loft shed hallway".split()
-_COLOURS = "red green yellow white black silver orange purple".split()
-_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-
-
-@dataclass(frozen=True, slots=True)
-class Plant:
-    """A fact that occurs once, and the question whose answer it is. `distance`: seconds before the
-    end of the day."""
-
-    ref: str
-    distance: float
-    kind: Kind
-    text: str
-    speaker: str | None
-    question: str
-
-
-def plants(rng: random.Random, distances: Sequence[float], each: int) -> list[Plant]:
-    """Facts with names of their own, `each` at every distance."""
-    names = _names(rng, 2 * each * len(distances))
-    made: list[Plant] = []
-    for distance in distances:
-        for n in range(each):
-            name, other = names.pop(), names.pop()
-            kind, text, question = _fact(rng, n % 5, name, other)
-            speaker = None if kind == "screen_text" else rng.choice(("Ada", "Bo", None))
-            made.append(Plant(f"fact-{len(made)}", distance, kind, text, speaker, question))
-    return made
-
-
-def _fact(rng: random.Random, form: int, name: str, other: str) -> tuple[Kind, str, str]:
-    thing, place, number = rng.choice(_THINGS), rng.choice(_PLACES), rng.randint(1000, 9999)
-    colour, day = rng.choice(_COLOURS), rng.choice(_DAYS)
-    if form == 0:
-        text = f"{name} left the {colour} {thing} in the {place} behind the {other} sign"
-        return "speech", text, f"Where did {name} leave the {thing}?"
-    if form == 1:
-        return "speech", f"the code for the {other} gate is {number}", f"Which code opens {other}?"
-    if form == 2:
-        text = f"{name} is coming on {day} at {rng.randint(7, 20)} thirty with the {thing}"
-        return "speech", text, f"When does {name} come?"
-    if form == 3:
-        text = f"{other} committee\n{day} {rng.randint(8, 19)}:15\nRoom {number}"
-        return "screen_text", text, f"In which room does the {other} committee meet?"
-    text = f"{name} paid {number} for the {thing} from {other}"
-    return "speech", text, f"How much did {name} pay for the {thing}?"
-
-
-def _names(rng: random.Random, count: int) -> list[str]:
-    starts = (
-        "Bra Cel Dor Fen Gal Hes Jor Kel Lun Mar Nev Ost Pel Quin Ros Sel Tam Ulv Ves Wen".split()
-    )
-    middles = "a e i o u ari enu oli ive ado".split()
-    ends = "dan kis lor mond nix peth ric sand tova vane".split()
-    every = [a + b + c for a in starts for b in middles for c in ends]
-    return rng.sample(every, count)
 
 
 class Day:
-    """The stream: `batches` gives moments and keyframes in order, the same for one seed."""
+    """The stream: `batches` gives moments and keyframes in order, the same for one seed. `names`
+    are spoken of in it."""
 
-    def __init__(self, hours: float, planted: Sequence[Plant], seed: int) -> None:
+    def __init__(
+        self, hours: float, planted: Sequence[Plant], names: Sequence[str], seed: int
+    ) -> None:
         self.seconds = hours * HOUR
         self.planted = sorted(planted, key=lambda plant: -plant.distance)
         self._rng = random.Random(seed)
+        self._names = list(names)
         self._loop = self._hour()
         self._pictures = _pictures(len(self._loop), seed)
 
@@ -165,7 +112,7 @@ class Day:
             if rng.random() < 0.65:
                 parts = _TOPICS[topic].replace(" the ", "|the ").replace(" a ", "|a ").split("|")
                 a, b = rng.sample(parts, 2)
-                text = rng.choice(_SAYINGS).format(a=a, b=b)
+                text = rng.choice(_SAYINGS).format(a=a, b=b, name=rng.choice(self._names))
                 speaker = rng.choice(("Ada", "Bo", None))
                 held.append(Observation(STREAM.id, "speech", 1.0, 4.5, text, speaker))
             if n % 8 == 0:

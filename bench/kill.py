@@ -2,11 +2,13 @@
 
     python -m bench kill [--kills 300] [--store DIR] [--seed 1] [--json]
 
-A process holds the store, with several writers, one that forgets, one that searches, and upkeep many
-times as often as usual. It is killed after a random time: mostly while it works, sometimes while it
+A process holds the store, with several writers, one whose hours are soon compressed and held to a
+budget, one that takes in archives, one that forgets, one that searches, and upkeep many times as
+often as usual. It is killed after a random time: mostly while it works, sometimes while it
 opens. The next one opens what is left, and compares it with a journal of what was acknowledged:
-every observation there once, nothing deleted back in any table or byte of any file, every table and
-keyframe readable, search finding. `ready` is from the start of that process to its first answer;
+every observation there once or given up as the ledger says, nothing deleted back in any table or
+byte of any file, episodes side by side and true to what they quote, every table and keyframe
+readable, search finding. `ready` is from the start of that process to its first answer;
 `open` what opening the store takes of that.
 """
 

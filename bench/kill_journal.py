@@ -13,16 +13,24 @@ import random
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from memory.episodes import LEVELS
 from memory.errors import MemoryFailure
+from memory.ledger import id_hash, keyframe_key, moment_key
 from memory.records import Query
 from memory.store import Store
 from memory.tables import select
 from perception.records import Moment, Observation
 
-SPAN = 5.0  # seconds of stream time from one moment to the next
+BEGAN = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+SPAN, WIDE = 5.0, 120.0  # seconds of stream time from one moment to the next
+# Streams whose moments are far apart: their hours end soon, and are held to a budget. Those of the
+# second kind come from an archive.
+THIN, IMPORTED = "thin-", "take-"
 SEARCHED = 8  # moments looked for by their words at each comparison
 TOKEN = re.compile(rb"zq[0-9a-f]{12}qz")
 
@@ -56,10 +64,22 @@ class Journal:
         finally:
             os.close(descriptor)
 
+    def interrupted(self) -> list[str]:
+        """Names under which an archive was being taken in: that is to be done again."""
+        return sorted(
+            {
+                name
+                for (name, _), what in self.unsure.items()
+                if name.startswith(IMPORTED) and what == "remember"
+            }
+        )
+
     def settle(self, held: Iterable[Key]) -> None:
-        """What was unsure is as it was found, from now on."""
-        found = set(held) & self.unsure.keys()
-        absent = {key: what for key, what in self.unsure.items() if key not in found}
+        """What was unsure is as it was found, from now on, but for archives half taken in."""
+        again = set(self.interrupted())
+        unsure = {key: what for key, what in self.unsure.items() if key[0] not in again}
+        found = set(held) & unsure.keys()
+        absent = {key: what for key, what in unsure.items() if key not in found}
         self.note("found", "remember", found)
         self.note("found", "forget", [key for key, what in absent.items() if what == "forget"])
         self.note("found", "nothing", [key for key, what in absent.items() if what == "remember"])
@@ -86,10 +106,15 @@ def token(key: Key) -> str:
     return f"zq{hashlib.blake2s(repr(key).encode(), digest_size=6).hexdigest()}qz"
 
 
+def span_of(name: str) -> float:
+    """Seconds from one moment of that stream to the next."""
+    return WIDE if name.startswith((THIN, IMPORTED)) else SPAN
+
+
 def moment_of(key: Key) -> tuple[Moment, dict[str, bytes]]:
     """The moment that this key stands for, and its keyframe: every third has one."""
     name, number = key
-    start = number * SPAN
+    start = number * span_of(name)
     observations = tuple(
         Observation(name, "speech", start + at, start + at + 0.9, f"{token(key)} is on shelf {at}")
         for at in range(1 + number % 3)
@@ -104,7 +129,7 @@ def moment_of(key: Key) -> tuple[Moment, dict[str, bytes]]:
 def held_by(store: Store) -> dict[Key, Moment]:
     """Every moment of every stream."""
     return {
-        (stream.id, round(moment.start / SPAN)): moment
+        (stream.id, round(moment.start / span_of(stream.id))): moment
         for stream in store.streams()
         for moment in store.timeline(stream.id)
     }
@@ -114,17 +139,16 @@ def faults(store: Store, journal: Journal, chance: random.Random) -> Iterator[Fa
     """What of the store is not as it was acknowledged."""
     held = held_by(store)
     known = journal.kept | journal.gone | journal.unsure.keys()
-    yield from (("lost", str(key)) for key in journal.kept - held.keys())
+    given_up = given_up_in(store)
+    for key in journal.kept | held.keys():
+        gone = given_up.get(key[0], frozenset())
+        yield from _moment_faults(store, key, held.get(key), gone, key in journal.kept)
     yield from (("resurrected", str(key)) for key in journal.gone & held.keys())
     yield from (("corrupt", f"{key} was never given") for key in held.keys() - known)
-    for key, moment in held.items():
-        given, pictures = moment_of(key)
-        if moment != given:
-            yield "corrupt", f"{key} is {moment}"
-        elif given.keyframe:
-            yield from _picture_faults(store, given, pictures[given.keyframe])
     yield from _table_faults(store, held)
-    yield from _search_faults(store, journal.kept & held.keys(), chance)
+    yield from tier_faults(store, held, given_up)
+    whole = {key for key in journal.kept & held.keys() if held[key].observations}
+    yield from _search_faults(store, whole, chance)
     words = {token(key).encode(): key for key in journal.gone}
     for path in store.path.rglob("*"):
         if path.is_file():
@@ -132,9 +156,42 @@ def faults(store: Store, journal: Journal, chance: random.Random) -> Iterator[Fa
             yield from (("resurrected", f"{key} in {path}") for key in left)
 
 
-def _picture_faults(store: Store, moment: Moment, picture: bytes) -> Iterator[Fault]:
+def given_up_in(store: Store) -> dict[str, frozenset[int]]:
+    """By stream, hashes of the ids that the ledger says were given up."""
+    gone: dict[str, set[int]] = {}
+    for row in select(store.tables.ledger, None, ["stream_id", "gone"]):
+        gone.setdefault(row["stream_id"], set()).update(row["gone"])
+    return {name: frozenset(hashes) for name, hashes in gone.items()}
+
+
+def _moment_faults(
+    store: Store, key: Key, moment: Moment | None, gone: frozenset[int], kept: bool
+) -> Iterator[Fault]:
+    """What the moment holds is as it was given, less what the ledger says was given up of it."""
+    given, pictures = moment_of(key)
+    left = tuple(o for o in given.observations if id_hash(o.id) not in gone)
+    if moment is None:
+        if kept and (left or id_hash(moment_key(given.id)) not in gone):
+            yield "lost", str(key)
+        return
+    back = [o for o in moment.observations if id_hash(o.id) in gone]
+    if back:
+        yield "resurrected", f"{key} was given up: {back}"
+    elif kept and (moment.observations, moment.end) != (left, given.end):
+        yield "corrupt", f"{key} is {moment}"
+    if moment.keyframe != given.keyframe and id_hash(keyframe_key(given.id)) not in gone:
+        if kept:
+            yield "corrupt", f"the keyframe of {key} is {moment.keyframe}"
+    elif moment.keyframe is not None:
+        own = moment.keyframe == given.keyframe
+        yield from _picture_faults(store, moment, pictures[moment.keyframe] if own else None)
+
+
+def _picture_faults(store: Store, moment: Moment, picture: bytes | None) -> Iterator[Fault]:
+    """`picture`: what it has to be, where that is known."""
     try:
-        if store.keyframe(moment.id) != picture:
+        shown = store.keyframe(moment.id)
+        if picture is not None and shown != picture:
             yield "corrupt", f"keyframe of {moment.id}"
     except MemoryFailure as failure:
         yield "corrupt", f"keyframe of {moment.id}: {failure}"
@@ -152,6 +209,33 @@ def _table_faults(store: Store, held: Mapping[Key, Moment]) -> Iterator[Fault]:
         table = store.tables.db.open_table(name)
         if len(table.to_arrow()) != table.count_rows():
             yield "corrupt", f"table {name} has rows that cannot be read"
+
+
+def tier_faults(
+    store: Store, held: Mapping[Key, Moment], given_up: Mapping[str, frozenset[int]]
+) -> Iterator[Fault]:
+    """Episodes of a level stand side by side, hold what is there or was given up, and quote it."""
+    moments = {moment.id for moment in held.values()}
+    present = {o.id for moment in held.values() for o in moment.observations}
+    for stream in store.streams():
+        gone = given_up.get(stream.id, frozenset())
+        below: set[str] = set()
+        for level in sorted(LEVELS):
+            episodes = store.episodes(stream.id, level=level)
+            for one, other in pairwise(episodes):
+                if other.start < one.end or set(one.children) & set(other.children):
+                    yield "corrupt", f"episodes {one.id} and {other.id} overlap"
+            for episode in episodes:
+                known = moments if level == 1 else below
+                lost = [id for id in episode.children if id not in known]
+                if level > 1 and lost:
+                    yield "corrupt", f"{episode.id} holds {lost}, which are not there"
+                elif any(id_hash(moment_key(id)) not in gone for id in lost):
+                    yield "corrupt", f"{episode.id} holds {lost}, never given up"
+                quotes = [q for q in episode.quotes if q.outlived is (q.id in present)]
+                if quotes:
+                    yield "corrupt", f"{episode.id} quotes {quotes[0]}, not so"
+            below = {episode.id for episode in episodes}
 
 
 def _search_faults(store: Store, keys: set[Key], chance: random.Random) -> Iterator[Fault]:

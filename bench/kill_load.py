@@ -1,4 +1,4 @@
-"""The process that `bench kill` kills: it checks the store, then writes, deletes and reads until then.
+"""The process that `bench kill` kills: it checks the store, then works it from all sides until then.
 
     python -m bench.kill_load STORE JOURNAL SEED
 
@@ -16,12 +16,23 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import memory.maintenance
-from bench.kill_journal import SPAN, Journal, Key, faults, held_by, moment_of, token
+from bench.kill_archive import BUDGET, packed, take_in
+from bench.kill_journal import (
+    BEGAN,
+    IMPORTED,
+    SPAN,
+    THIN,
+    Journal,
+    Key,
+    faults,
+    held_by,
+    moment_of,
+    token,
+)
 from memory.embedder import HashEmbedder
 from memory.records import Query, Selection
 from memory.store import Store
@@ -29,7 +40,6 @@ from perception.records import Stream
 
 WRITERS = 3
 KEPT = 500  # moments; above it whole streams are forgotten
-BEGAN = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 
 
 def main(arguments: list[str]) -> None:
@@ -38,16 +48,19 @@ def main(arguments: list[str]) -> None:
     chance = random.Random(seed)
     hurry_upkeep()
     began = time.perf_counter()
-    store = Store(path, HashEmbedder())
+    store = Store(path, HashEmbedder(), budget_mb_per_hour=BUDGET)
     store.search(Query("shelf", limit=3))
     tell({"ready": time.perf_counter() - began})
     journal = Journal.read(journal_path)
-    found = list(faults(store, journal, chance))
-    journal.settle(held_by(store))
+    with store._upkeep.held_off():  # what is compared must not be compressed meanwhile
+        found = list(faults(store, journal, chance))
+        journal.settle(held_by(store))
     journal = Journal.read(journal_path)
     tell({"checked": len(journal.kept), "faults": found})
     loads: list[Callable[[], None]] = [
         *(writing(store, journal, random.Random(chance.random())) for _ in range(WRITERS)),
+        thinning(store, journal),
+        importing(store, journal),
         forgetting(store, journal, chance),
         reading(store, sorted(journal.kept)),
         upkeep(store),
@@ -105,6 +118,36 @@ def writing(store: Store, journal: Journal, chance: random.Random) -> Callable[[
     return run
 
 
+def thinning(store: Store, journal: Journal) -> Callable[[], None]:
+    """A stream whose hours end soon: episodes, and a budget that takes most of each."""
+    name = f"{THIN}{os.urandom(6).hex()}"
+
+    def run() -> None:
+        for first in itertools.count(0, 10):
+            keys = [(name, number) for number in range(first, first + 10)]
+            journal.note("try", "remember", keys)
+            write(store, keys)
+            journal.note("done", "remember", keys)
+
+    return run
+
+
+def importing(store: Store, journal: Journal) -> Callable[[], None]:
+    """An archive: first those that were cut off, again, then under new names."""
+
+    def run() -> None:
+        archive = packed(journal.path.parent)
+        names = iter(journal.interrupted())
+        while True:
+            name = next(names, None) or f"{IMPORTED}{os.urandom(6).hex()}"
+            journal.note("try", "remember", archive.keys(name))
+            take_in(store, archive, name)
+            journal.note("done", "remember", archive.keys(name))
+            time.sleep(0.3)
+
+    return run
+
+
 def write(store: Store, keys: list[Key]) -> None:
     """Remember the moments of these keys, of one stream, in one call."""
     given = [moment_of(key) for key in keys]
@@ -115,17 +158,21 @@ def write(store: Store, keys: list[Key]) -> None:
 
 def forgetting(store: Store, journal: Journal, chance: random.Random) -> Callable[[], None]:
     """A moment, a span or a whole stream of earlier lives, by chance; without end, while there are
-    any: their writers are dead, so what is left of them is known."""
+    any: their writers are dead, so what is left of them is known. Archives that are being taken in
+    again are left alone."""
 
     def run() -> None:
         streams = {
             name: [number for _, number in keys]
             for name, keys in itertools.groupby(sorted(journal.kept), key=lambda key: key[0])
+            if name not in journal.interrupted()
         }
         while streams:
             name = chance.choice(sorted(streams))
             numbers = streams[name]
-            whole = sum(map(len, streams.values())) > KEPT or chance.random() < 0.1
+            # Of an hour that was thinned and then cut into, the ledger no longer says what went.
+            whole = name.startswith((THIN, IMPORTED)) or chance.random() < 0.1
+            whole = whole or sum(map(len, streams.values())) > KEPT
             if whole:
                 going, what = numbers, Selection(stream_id=name)
             elif chance.random() < 0.5:

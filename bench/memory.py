@@ -1,18 +1,22 @@
 """Long-term memory: what is still found after a day, and what the day weighs, beside controls.
 
-    python -m bench memory [--hours 24] [--budget 10] [--json]
+    python -m bench memory [--hours 24] [--budget 10 --budget 3 --budget 1] [--rows 10000] [--json]
 
-A made-up day is fed at full speed: an hour of material looped, a picture every 7.5 s, and distinct
-facts at growing distance from the end. Each fact is asked for once. Controls, in the same run:
-the same store without a budget, the last four moments only, and plain BM25 + vector fused by
-reciprocal rank over everything. `MB/hour` is the whole store on disk after upkeep, keyframes
-included; `RSS` the slope of the process's memory over the hours after the first two.
+A made-up day is fed at full speed: an hour of material looped, a picture every 7.5 s, and facts at
+growing distance from the end, each among others that it is easily taken for (`plants.py`). Each is
+asked for once, in other words. Controls, in the same run: the same store without a budget, the last
+four moments only, and plain BM25 + vector fused by reciprocal rank over everything. Every way has a
+process of its own. `MB/hour` is the whole store on disk after upkeep, keyframes included; `RSS` the
+slope of the process's memory over the hours after the first two; `found@1` the share of facts that
+come before all they are taken for. Then, for each `--rows`, how long a search takes among that many
+observations while ten a second come in (`bench search` has the control for it).
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
+import multiprocessing
 import os
 import random
 import sys
@@ -20,6 +24,7 @@ import tempfile
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,8 +32,10 @@ from typing import Any
 import numpy as np
 
 import models
-from bench.day import HOUR, STREAM, Day, Plant, plants
+from bench.day import HOUR, STREAM, Day
+from bench.plants import People, Plant, plants
 from bench.recall import PlainBM25
+from bench.search import measured
 from bench.table import report
 from memory.embedder import Embedder, HashEmbedder, MiniLM, Vectors
 from memory.records import Query
@@ -63,66 +70,111 @@ class Cached:
         return rows.astype(np.float32)
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """From which each process makes the same day."""
+
+    hours: float
+    each: int
+    seed: int
+    hashed: bool
+
+    def day(self) -> Day:
+        rng = random.Random(self.seed)
+        people = People(rng)
+        distances = [at for at in _distances(self.hours) if at <= self.hours * HOUR]
+        planted = plants(rng, people, distances, self.each)
+        return Day(self.hours, planted, people.names, self.seed)
+
+    def embedder(self) -> Cached:
+        return Cached(HashEmbedder() if self.hashed else MiniLM(models.locate("minilm")))
+
+
 @dataclass
 class Outcome:
     """What one way of remembering gave."""
 
-    found: dict[str, list[bool]] = field(default_factory=lambda: defaultdict(list))
+    found: list[tuple[Plant, bool, bool]] = field(default_factory=list)  # among DEPTH; as the first
     search_ms: list[float] = field(default_factory=list)
     costs: dict[str, float] = field(default_factory=dict)
 
     def ask(self, planted: Sequence[Plant], search: Callable[[Plant], Found]) -> None:
         for plant in planted:
+            if plant.ref is None:
+                continue
             began = time.perf_counter()
             refs = list(search(plant))[:DEPTH]
             self.search_ms.append((time.perf_counter() - began) * 1e3)
-            self.found[_distance(plant.distance)].append(plant.ref in refs)
+            self.found.append((plant, plant.ref in refs, plant.ref in refs[:1]))
 
     def row(self, name: str) -> dict[str, Any]:
-        every = [one for found in self.found.values() for one in found]
-        row: dict[str, Any] = {"method": name, f"found@{DEPTH}": float(np.mean(every))}
-        row.update({where: float(np.mean(found)) for where, found in self.found.items()})
+        row: dict[str, Any] = {"method": name, f"found@{DEPTH}": self.share}
+        row["found@1"] = float(np.mean([first for _, _, first in self.found]))
+        for label in (lambda p: _distance(p.distance), lambda p: p.form):
+            groups: dict[str, list[bool]] = defaultdict(list)
+            for plant, found, _ in self.found:
+                groups[label(plant)].append(found)
+            row.update({where: float(np.mean(found)) for where, found in groups.items()})
         row["search p95 ms"] = float(np.percentile(self.search_ms, 95))
         return {**row, **self.costs}
+
+    @property
+    def share(self) -> float:
+        return float(np.mean([found for _, found, _ in self.found]))
 
 
 def main(arguments: list[str]) -> None:
     """Entry point of `python -m bench memory`."""
     parser = argparse.ArgumentParser(prog="bench memory", description=__doc__)
     parser.add_argument("--hours", type=float, default=24.0, help="length of the day")
-    parser.add_argument("--budget", type=float, default=10.0, help="MB per stream-hour")
+    parser.add_argument(
+        "--budget", type=float, action="append", help="MB per stream-hour [10, 3, 1]"
+    )
     parser.add_argument("--each", type=int, default=10, help="facts at each distance")
     parser.add_argument("--seed", type=int, default=None, help="default: another day every time")
     parser.add_argument("--hash", action="store_true", help="a fake embedder: no weights needed")
+    parser.add_argument("--rows", type=int, action="append", help="[10000, 100000]; 0: no search")
     parser.add_argument("--json", action="store_true", help="no table on standard output")
     given = parser.parse_args(arguments)
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(10**6)
-    real = HashEmbedder() if given.hash else MiniLM(models.locate("minilm"))
-    embedder = Cached(real)
-    distances = [at for at in _distances(given.hours) if at <= given.hours * HOUR]
-    planted = plants(random.Random(seed), distances, given.each)
-    day = Day(given.hours, planted, seed)
-    rows = [
-        remembered(day, embedder, given.budget).row(f"Lookback, {given.budget:g} MB per hour"),
-        remembered(day, embedder, None).row("keep everything"),
-        *(outcome.row(name) for name, outcome in plain(day, embedder).items()),
-    ]
-    kept = rows[0][f"found@{DEPTH}"] / max(rows[1][f"found@{DEPTH}"], 1e-9)
-    _say(f"seed {seed}: found {kept:.3f} times as often as by keeping everything")
+    setting = Setting(given.hours, given.each, seed, given.hash)
+    budgets = given.budget or [10.0, 3.0, 1.0]
+    outcomes = {
+        **{f"Lookback, {b:g} MB per hour": alone(remembered, setting, b) for b in budgets},
+        "keep everything": alone(remembered, setting, None),
+        **alone(plain, setting),
+    }
+    everything = outcomes["keep everything"].share
+    for name, outcome in outcomes.items():
+        often = outcome.share / max(everything, 1e-9)
+        _say(f"seed {seed}: {name}: found {often:.3f} times as often as by keeping everything")
+    rows = [outcome.row(name) for name, outcome in outcomes.items()]
     report(f"memory after {given.hours:g} hours", rows, given.json)
+    sizes = [size for size in given.rows or (10_000, 100_000) if size]
+    if sizes:
+        report("search while writing", [alone(searched, setting, n) for n in sizes], given.json)
 
 
-def remembered(day: Day, embedder: Embedder, budget: float | None) -> Outcome:
+def alone(work: Callable[..., Any], *given: Any) -> Any:
+    """What `work` returns in a process of its own, where nothing else takes memory."""
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # as the deployments do
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as process:
+        return process.submit(work, *given).result()
+
+
+def remembered(setting: Setting, budget: float | None) -> Outcome:
     """A store that the whole day is fed to, held to a budget or not."""
-    outcome = Outcome()
+    outcome, day, embedder = Outcome(), setting.day(), setting.embedder()
     with (
         tempfile.TemporaryDirectory() as folder,
         Store(Path(folder), embedder, budget_mb_per_hour=budget) as store,
     ):
-        rss = _feed(day, store, "held to a budget" if budget else "everything kept")
+        rss = _feed(day, store, f"{budget:g} MB per hour" if budget else "everything kept")
         spent = store.stats().ledger
         hours = day.seconds / HOUR
-        store._writer.call(store.maintenance.purge)  # upkeep that would come in its time, now
+        with store._upkeep.held_off():  # upkeep that would come in its time, now
+            store._writer.call(store.maintenance.purge)
         outcome.ask(day.planted, lambda plant: _searched(store, plant))
         stats = store.stats()
         size = sum(p.stat().st_size for p in Path(folder).rglob("*") if p.is_file())
@@ -132,9 +184,16 @@ def remembered(day: Day, embedder: Embedder, budget: float | None) -> Outcome:
             "rows/hour": stats.observations / hours,
             "tier s/hour": spent["consolidation_seconds"] / hours,
             "longest slice s": spent["longest_slice_seconds"],
+            "longest hold s": spent["longest_hold_seconds"],
             "RSS MB/hour": _slope(rss),
         }
     return outcome
+
+
+def searched(setting: Setting, size: int) -> dict[str, Any]:
+    """How long a search takes among that many observations while ten a second come in."""
+    with tempfile.TemporaryDirectory() as folder:
+        return measured(Path(folder), size, 200, 10.0, setting.embedder(), False)[0]
 
 
 def _feed(day: Day, store: Store, what: str) -> list[tuple[float, float]]:
@@ -148,7 +207,8 @@ def _feed(day: Day, store: Store, what: str) -> list[tuple[float, float]]:
             store.consolidate()
             _trim()
             rss.append((end / HOUR, _resident()))
-            _say(f"{what}: {end / HOUR:4.1f} h in {time.monotonic() - began:5.1f} s")
+            took = time.monotonic() - began
+            _say(f"{what}: {end / HOUR:4.1f} h in {took:5.1f} s, {rss[-1][1]:.0f} MB")
     return rss
 
 
@@ -157,8 +217,9 @@ def _searched(store: Store, plant: Plant) -> Found:
     return [hit.observation.ref for hit in hits]
 
 
-def plain(day: Day, embedder: Embedder) -> dict[str, Outcome]:
+def plain(setting: Setting) -> dict[str, Outcome]:
     """Controls that are no memory: the last moments, and hybrid search over all there was."""
+    day, embedder = setting.day(), setting.embedder()
     texts: list[str] = []
     refs: list[str | None] = []
     last: list[Moment] = []

@@ -4,7 +4,6 @@ of that moment, known by its `ref`."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from memory.failures import failures_named
+from memory.records import Uncaptioned
 from memory.remember import Remembering
 from memory.tables import Tables, quote, select
 from memory.tier import settled
@@ -20,14 +20,6 @@ from perception.records import Moment, Observation
 
 CAPTION = "caption"  # the `ref` of the observation
 CONFIDENCE = 0.7  # models that describe pictures also make things up
-
-
-@dataclass(frozen=True, slots=True)
-class Uncaptioned:
-    """A moment whose keyframe (SHA-256) has no caption yet."""
-
-    moment_id: str
-    keyframe: str
 
 
 class Captioned:

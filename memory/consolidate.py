@@ -1,8 +1,8 @@
 """Consolidation: moments become episodes, episodes longer ones, while nothing else is to be done.
 
-It runs on the writer's thread in slices, one episode level of one stream at a time, so that no
-commit waits for more than a slice. Each slice is sealed as one: cut off, it leaves no trace, and is
-done again. What comes late into a closed episode makes that episode and those above it anew.
+It runs beside the writer in slices, one episode level of one stream at a time, and gives it only the
+rows to write. They are sealed as one: cut off, a slice leaves no trace, and is done again. What comes
+late into a closed episode makes that episode and those above it anew.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class _Followed:
 
 class Consolidation:
     """`streams` gives what is remembered by id, `take_written` where the moments start that were
-    written to each stream since it was last asked. All on the writer's thread."""
+    written to each stream since it was last asked. `commit` makes a change, durably. One thread at
+    a time, and none while rows are forgotten."""
 
     def __init__(
         self,
@@ -71,14 +72,14 @@ class Consolidation:
         vectorizer: Vectorizer,
         streams: Callable[[], Mapping[str, Stream]],
         take_written: Callable[[], dict[str, set[float]]],
-        seal: Callable[[], None],
+        commit: Callable[[Callable[[], None]], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tables = tables
         self._vectorizer = vectorizer
         self._streams = streams
         self._take_written = take_written
-        self._seal = seal
+        self._commit = commit
         self._clock = clock
         self._followed: dict[str, _Followed] = {}
         self._late: dict[str, set[float]] = {}
@@ -99,7 +100,12 @@ class Consolidation:
             if late:
                 self._late.setdefault(stream_id, set()).update(late)
         if self._late:
-            self._take_in(*self._late.popitem())
+            stream_id, starts = self._late.popitem()
+            try:
+                self._take_in(stream_id, starts)
+            except BaseException:
+                self._late.setdefault(stream_id, set()).update(starts)
+                raise
             return True
         return any(self._due(stream) for stream in list(self._streams().values()))
 
@@ -246,11 +252,15 @@ class Consolidation:
         table = self._tables.episodes
         gone = {old.id for old in replaced} - {new.episode.id for new in episodes}
         rows = [episode_row(placed, stream.wall_start) for placed in episodes]
-        merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
-        merge.execute(pa.Table.from_pylist(rows, EPISODES))
-        if gone:
-            table.delete(any_of("id", sorted(gone)))
-        self._seal()
+        made = pa.Table.from_pylist(rows, EPISODES)
+
+        def change() -> None:
+            merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+            merge.execute(made)
+            if gone:
+                table.delete(any_of("id", sorted(gone)))
+
+        self._commit(change)
 
 
 def _beside(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from memory.errors import WriteFailed
@@ -127,3 +128,13 @@ def _version(manifest: Path) -> int:
 
 def _is_temporary(name: str) -> bool:
     return name.startswith(".tmp") or "#" in name
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the files beneath; what vanishes meanwhile (a dropped version) counts nothing."""
+    total = 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += os.stat(os.path.join(where, name)).st_size
+    return total

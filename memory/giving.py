@@ -13,6 +13,7 @@ from lancedb.table import LanceTable
 from memory.budget import ROW_BYTES, Pictured, Verdict, Weighed, hold, row_bytes
 from memory.compress import Held, moments_of
 from memory.episode_rows import EPISODES
+from memory.knowledge import Knowledge
 from memory.ledger import (
     HOUR,
     Entry,
@@ -56,20 +57,23 @@ class Contents:
 
 
 class Giving:
-    """On the writer's thread. `changed` is called when rows have gone."""
+    """Weighs and decides beside the writer. `commit` makes a change of a span of a stream, durably,
+    unless moments were written to it meanwhile; what follows the change comes before any other.
+    `changed` is called when rows have gone."""
 
     def __init__(
         self,
         tables: Tables,
         media: MediaStore,
         ledger: Ledger,
-        seal: Callable[[], None],
+        commit: Callable[[str, float, float, Callable[[], None], Callable[[], None]], None],
         changed: Callable[[], None],
     ) -> None:
         self._tables = tables
+        self._knowledge = Knowledge(tables)
         self._media = media
         self._ledger = ledger
-        self._seal = seal
+        self._commit = commit
         self._changed = changed
 
     def contents(
@@ -85,7 +89,7 @@ class Giving:
         pinned = {row["id"] for row in pins}
         # Only what an episode holds may go: the rest is as good as pinned.
         fixed = pinned | {moment.id for moment in moments if moment.id not in held}
-        observations = weighed(moments, quoted, fixed)
+        observations = weighed(moments, quoted, fixed, self._knowledge.resting(stream_id))
         sizes = self._sizes({m.keyframe for m in moments if m.keyframe})
         pictures = pictured(moments, observations, sizes, best, fixed, hashes or {})
         return Contents(stream_id, hour, tuple(moments), observations, pictures)
@@ -95,9 +99,7 @@ class Giving:
         entry = self._ledger.entry(contents.stream_id, contents.hour)
         entry.held_to = contents.bytes if target is None else target
         _count_kept(entry, contents.observations, contents.pictures, contents.salience)
-        self._ledger.write(entry)
-        self._seal()
-        self._ledger.reload()
+        self._change(contents, lambda: self._ledger.write(entry), self._ledger.reload)
 
     def give(
         self, contents: Contents, target: int, leaving: Callable[[set[str]], None]
@@ -108,24 +110,27 @@ class Giving:
         entry, gone, moments, removed = accounted(self._ledger, contents, verdict, target)
         digests = {p.digest for p in contents.pictures if p.moment_id in verdict.keyframes}
         leaving(digests)
-        tables = (self._tables.moments, self._tables.observations, self._tables.episodes)
-        versions = [(table, table.version) for table in (*tables, self._tables.ledger)]
-        try:
+
+        def change() -> None:
             if moments:
                 _upsert(self._tables.moments, pa.Table.from_pylist(moments, MOMENTS))
             _delete(self._tables.moments, removed)
             self._outlive(contents, gone)
             _delete(self._tables.observations, gone)
             self._ledger.write(entry)
-            self._seal()
-        except BaseException:
-            for table, version in versions:
-                if table.version != version:
-                    table.restore(version)
-            raise
-        self._ledger.reload()
-        self._changed()
+
+        def after() -> None:
+            self._ledger.reload()
+            self._changed()
+
+        self._change(contents, change, after)
         return digests
+
+    def _change(
+        self, contents: Contents, change: Callable[[], None], after: Callable[[], None]
+    ) -> None:
+        low = contents.hour * HOUR
+        self._commit(contents.stream_id, low, low + HOUR, change, after)
 
     def unaccounted(self, rows: int, hours: Mapping[tuple[str, int], Row]) -> int:
         """About the bytes of what the ledger does not know yet: so many observations, and the

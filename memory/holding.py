@@ -49,7 +49,8 @@ class _Work:
 
 class Holding:
     """`settled` says up to where a stream belongs to episodes, and whether it has ended. Budgets
-    are in bytes, None: without bound. On the writer's thread."""
+    are in bytes, None: without bound. `on_writer` runs between two commits. One thread at a time,
+    and none while rows are forgotten."""
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class Holding:
         settled: Callable[[str], tuple[float, bool]],
         per_hour: int | None,
         total: int | None,
+        on_writer: Callable[[Callable[[], Any]], Any],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tables = tables
@@ -71,6 +73,7 @@ class Holding:
         self._settled = settled
         self.per_hour = per_hour
         self.total = total
+        self._on_writer = on_writer
         self._clock = clock
         self._work: _Work | None = None
         self._open: dict[str, int] = {}  # the first hour of each stream that is not accounted for
@@ -117,9 +120,9 @@ class Holding:
         for key in sorted(self._dirty):
             stream = self._remembering.streams.get(key[0])
             if stream is None or self._ready(stream, key[1]):
-                self._dirty.discard(key)
                 if stream is not None:
                     self._weigh(stream, key[1])
+                self._dirty.discard(key)
                 return True
         hours = self._ledger.hours()
         for stream in list(self._remembering.streams.values()):
@@ -220,7 +223,7 @@ class Holding:
 
     def _remove(self) -> None:
         now = set(islice(self._leaving, REMOVED_AT_ONCE))
-        self._remembering.remove_unreferenced(now)
+        self._on_writer(lambda: self._remembering.remove_unreferenced(now))
         self._leaving = self._leaving[REMOVED_AT_ONCE:]
         if not self._leaving:
             (self._media.path.parent / LEAVING).unlink(missing_ok=True)

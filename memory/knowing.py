@@ -17,6 +17,7 @@ from memory.longterm import LongTerm
 from memory.records import Correction, Fact, Selection
 from memory.tables import Tables
 from memory.tier import settled
+from memory.upkeep import Upkeep
 from memory.writer import GroupWriter
 from perception.records import Stream
 
@@ -29,6 +30,7 @@ class Knowing:
     _knowledge: Knowledge
     _longterm: LongTerm
     _writer: GroupWriter[Any]
+    _upkeep: Upkeep
     _check_open: Callable[[], None]
     _seal: Callable[[], None]
     _stream: Callable[[str], Stream]
@@ -69,13 +71,14 @@ class Knowing:
         """Take in rows of an archive (Parquet by table) that are not made from moments; those that
         are there stay. How many were given. Raises `ArchiveRefused`."""
         self._check_open()
-        with failures_named(self.path):
+        with failures_named(self.path), self._upkeep.held_off():
             count: int = self._writer.call(partial(self._add_rows, stream_id, tables))
             return count
 
     def _add_rows(self, stream_id: str, tables: dict[str, bytes]) -> int:
         """On the writer's thread."""
-        count = portable.add_rows(self.tables, stream_id, tables, self._seal)
+        stray = self._longterm.stray
+        count = portable.add_rows(self.tables, stream_id, tables, self._seal, stray)
         self._longterm.reload()
         return count
 

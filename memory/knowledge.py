@@ -15,7 +15,7 @@ from typing import Any
 
 from memory.records import Correction, Fact, put_right
 from memory.statements import about, agree
-from memory.tables import Tables, select
+from memory.tables import Tables, quote, select
 from memory.words import stem, words
 
 Row = dict[str, Any]
@@ -72,6 +72,14 @@ class Knowledge:
             for row in rows
             if stream_id in (None, row["stream_id"]) and (history or row["id"] not in superseded)
         ]
+
+    def resting(self, stream_id: str) -> set[str]:
+        """Ids of the stream's observations that a fact rests on which still holds."""
+        columns = ["id", "stream_id", "observation_id", "wall", "subject", "attribute", "value"]
+        rows = select(self._tables.facts, f"stream_id = {quote(stream_id)}", [*columns, "shared"])
+        rows.sort(key=lambda row: (row["wall"], row["id"]))
+        superseded = _superseded(rows)
+        return {row["observation_id"] for row in rows if row["id"] not in superseded}
 
     def _where(self, wanted: set[str]) -> str | None:
         """A subject goes by each of its words, or by what it was heard as."""

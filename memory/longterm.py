@@ -32,7 +32,7 @@ from perception.records import Moment
 
 Row = dict[str, Any]
 
-SLICE = 0.1  # seconds after which a commit that waits goes first; one piece of work may be longer
+SLICE = 0.1  # seconds after which upkeep looks elsewhere; one piece of work may be longer
 SHARE = 0.1  # of the time, at most, goes into this tier
 SETTLE = 0.5  # seconds between looks
 COLUMNS = [name for name in EPISODES.names if name != "vector"]
@@ -47,8 +47,13 @@ class Budget:
     total: float | None = None
 
 
+class Overtaken(Exception):  # noqa: N818  # nothing has failed: the piece of work begins anew
+    """What a piece of work was made from has changed since."""
+
+
 class LongTerm:
-    """`idle`, `run` and `pin` on the writer's thread; the rest from any."""
+    """`idle`, `run`, `pin` and `reload` by one thread at a time, none while rows are forgotten; the
+    rest from any. `on_writer` runs a change between two commits."""
 
     def __init__(
         self,
@@ -61,26 +66,30 @@ class LongTerm:
         searcher: Searcher,
         seal: Callable[[], None],
         budget: Budget,
+        on_writer: Callable[[Callable[[], Any]], Any],
     ) -> None:
         self._tables = tables
         self._remembering = remembering
         self._ledger = ledger
         self._maintenance = maintenance
         self._seal = seal
+        self._on_writer = on_writer
+        self._undone = 0
         self._outliving = Outliving(tables, searcher)
         vectorizer = Vectorizer(embedder)
         self.consolidation = Consolidation(
-            tables, vectorizer, lambda: remembering.streams, self._take_written, seal
+            tables, vectorizer, lambda: remembering.streams, self._take_written, self._commit
         )
         self.holding = Holding(
             tables,
             media,
             remembering,
             ledger,
-            Giving(tables, media, ledger, seal, self._rows_went),
+            Giving(tables, media, ledger, self._commit_hour, self._rows_went),
             self.consolidation.reached,
             budget_bytes(budget.per_hour),
             budget_bytes(budget.total),
+            on_writer,
         )
         self.resting = Resting(tables, vectorizer, self.reload)
         self._rest_until = 0.0
@@ -109,14 +118,19 @@ class LongTerm:
         unknown = set(moment_ids) - {row["id"] for row in rows}
         if unknown:
             raise MomentNotFound(f"no moment {min(unknown)[:200]!r} is remembered")
-        if pinned:
-            merge = self._tables.pins.merge_insert("id").when_not_matched_insert_all()
-            merge.execute(pa.Table.from_pylist(rows, PINS))
-        else:
-            self._tables.pins.delete(where)
-        self._seal()
-        for row in rows:
-            self.holding.touched(row["stream_id"], {row["start"]})
+
+        def change() -> None:
+            if pinned:
+                merge = self._tables.pins.merge_insert("id").when_not_matched_insert_all()
+                merge.execute(pa.Table.from_pylist(rows, PINS))
+            else:
+                self._tables.pins.delete(where)
+            self._seal()
+            # What is being weighed was weighed before this.
+            for row in rows:
+                self._remembering.note_written(row["stream_id"], {row["start"]})
+
+        self._on_writer(change)
 
     def pinned(self, moment_ids: Sequence[str]) -> set[str]:
         """Those of the moments that are pinned."""
@@ -158,6 +172,10 @@ class LongTerm:
             return moment
         return _with(moment, stream_id, start, kept)
 
+    def stray(self, stream_id: str, starts: set[float]) -> None:
+        """Moments start there that belong to no episode, though later ones do."""
+        self._remembering.note_written(stream_id, starts)
+
     def stats(self) -> dict[str, Any]:
         return {
             "episodes": self._tables.episodes.count_rows(),
@@ -171,11 +189,54 @@ class LongTerm:
 
     def _piece(self) -> bool:
         began = time.perf_counter()
-        done = self.consolidation.slice() or self.holding.slice()
+        self._undone = self._remembering.undone
+        try:
+            done = self.consolidation.slice() or self.holding.slice()
+        except Overtaken:
+            done = True
         took = time.perf_counter() - began
         self.seconds += took
         self.longest = max(self.longest, took)
         return done
+
+    def _commit(self, change: Callable[[], None], after: Callable[[], None] | None = None) -> None:
+        """Make a change that rests on what this piece of work has read, durably, all of it or none.
+        Raises `Overtaken` where a part of that was of a commit that failed, and went."""
+
+        def whole() -> None:
+            self._remembering.undo()
+            if self._remembering.undone != self._undone:
+                raise Overtaken
+            versions = [(table, table.version) for table in self._tables.all()]
+            try:
+                change()
+                self._seal()
+            except BaseException:
+                for table, version in versions:
+                    if table.version != version:
+                        table.restore(version)
+                raise
+            if after is not None:
+                after()
+
+        self._on_writer(whole)
+
+    def _commit_hour(
+        self,
+        stream_id: str,
+        start: float,
+        end: float,
+        change: Callable[[], None],
+        after: Callable[[], None],
+    ) -> None:
+        """As `_commit`, where no moment was written meanwhile from `start` to `end`."""
+
+        def unless_written() -> None:
+            if self._remembering.writing(stream_id, start, end):
+                raise Overtaken
+            change()
+
+        self._commit(unless_written, after)
 
     def _take_written(self) -> dict[str, set[float]]:
         written = self._remembering.take_written()
@@ -188,7 +249,7 @@ class LongTerm:
         self._maintenance.thinned()
 
     def reload(self) -> None:
-        """Rows of this tier came or went other than by its own work. On the writer's thread."""
+        """Rows of this tier came or went other than by its own work."""
         self.consolidation.reload()
         self._ledger.reload()
         self.holding.reload()

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import lancedb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from memory.compress import place_of
 from memory.errors import ArchiveRefused
-from memory.tables import Tables, quote
+from memory.tables import Tables, any_of, quote, select
+
+Row = dict[str, Any]
+SPAN = ["id", "level", "start", "end", "outlived", "children"]
 
 # What `Store.remember` writes from moments; the rest is taken in as rows.
 REMEMBERED = {"streams", "moments", "observations"}
@@ -32,9 +39,14 @@ def rows_of(db: lancedb.DBConnection, stream_id: str) -> dict[str, bytes]:
 
 
 def add_rows(
-    tables: Tables, stream_id: str, given: dict[str, bytes], seal: Callable[[], None]
+    tables: Tables,
+    stream_id: str,
+    given: dict[str, bytes],
+    seal: Callable[[], None],
+    stray: Callable[[str, set[float]], None],
 ) -> int:
     """Take in the rows of the tables that `remember` does not fill; how many. On the writer's thread.
+    `stray` is told where moments start that belonged to an episode, and belong to none after it.
     Raises `ArchiveRefused` before anything is written."""
     known = {table.name: table for table in tables.all()}
     ready: list[tuple[str, pa.Table]] = []
@@ -50,9 +62,56 @@ def add_rows(
         if set(rows["stream_id"].to_pylist()) != {stream_id}:
             raise ArchiveRefused(f"the archive's table {name!r} has rows of another stream")
         ready.append((name, rows.select(schema.names).cast(schema)))
-    for name, rows in ready:
+    for at, (name, rows) in enumerate(ready):
+        if name == "episodes":
+            chosen = _side_by_side(tables, stream_id, rows.select(SPAN).to_pylist())
+            if chosen.removed:
+                tables.episodes.delete(any_of("id", chosen.removed))
+            stray(stream_id, chosen.strays)
+            rows = rows.filter(pc.is_in(rows["id"], pa.array(chosen.taken, pa.string())))
+            ready[at] = name, rows
+        if not len(rows):
+            continue
         key = "id" if "id" in rows.schema.names else "stream_id"
         known[name].merge_insert(key).when_not_matched_insert_all().execute(rows)
     if ready:
         seal()
     return sum(len(rows) for _, rows in ready)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Ids of the episodes that are taken and of those that make way, and where moments start that
+    none holds any more."""
+
+    taken: list[str]
+    removed: list[str]
+    strays: set[float]
+
+
+def _side_by_side(tables: Tables, stream_id: str, given: Sequence[Row]) -> _Chosen:
+    """Of two episodes of the lowest level that overlap, the store's makes way, unless it quotes what
+    the store has given up. Those above are made anew where any did."""
+    own = select(tables.episodes, f"stream_id = {quote(stream_id)}", SPAN)
+    if not any(_overlap(one, other) for one in own for other in given):
+        return _Chosen([row["id"] for row in given], [], set())
+    held = [row for row in own if row["level"] == 1]
+    coming = [row for row in given if row["level"] == 1]
+    staying = [r for r in held if r["outlived"] or not any(_overlap(r, n) for n in coming)]
+    kept = {row["id"] for row in staying}
+    taken = [r for r in coming if r["id"] not in kept and not any(_overlap(r, s) for s in staying)]
+    holding = {id for row in (*staying, *taken) for id in row["children"]}
+    children = {id for row in (*held, *coming) for id in row["children"]}
+    return _Chosen(
+        taken=[row["id"] for row in taken],
+        removed=sorted({row["id"] for row in own} - kept),
+        strays={place_of(id) for id in children - holding},
+    )
+
+
+def _overlap(one: Row, other: Row) -> bool:
+    """Two of a level, neither of which is the other, with what they hold in no clear order."""
+    if one["level"] != other["level"] or one["id"] == other["id"]:
+        return False
+    (a, b), (c, d) = ((place_of(row["children"][at]) for at in (0, -1)) for row in (one, other))
+    return a <= d and c <= b

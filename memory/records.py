@@ -41,6 +41,14 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Uncaptioned:
+    """A moment whose keyframe (SHA-256) has no caption yet."""
+
+    moment_id: str
+    keyframe: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One observation found. `coverage` is the share of the query's weighted words it holds, [0, 1];
     `similarity` the cosine of its vector with the query's, [-1, 1]."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -61,7 +62,7 @@ class Batch:
 
 
 class Remembering:
-    """`prepare` runs in any thread, `commit` and `forgotten` in the writer's only."""
+    """`prepare`, `take_written` and `writing` in any thread, the rest in the writer's only."""
 
     def __init__(
         self,
@@ -82,6 +83,8 @@ class Remembering:
         self._ledger = ledger
         self._forgets = 0
         self._written: dict[str, set[float]] = {}
+        self._noting = threading.Lock()  # of `_written`
+        self.undone = 0  # times that rows were taken away which a failed commit had left
         self._unsealed = False  # a commit is under way, or failed before it was made durable
         self._midway: dict[str, str] = {}  # moments of a commit under way: their streams
         self.streams: dict[str, Stream] = {}  # by id, as committed
@@ -156,7 +159,7 @@ class Remembering:
         if to_seal:
             self._seal()
             self.streams.update(streams)
-            self._note_written(batches, moments)
+            self._note_changed(batches, moments)
             self.commits += 1
         self.unsettled = bool(self._midway)
         self._unsealed = False
@@ -165,8 +168,19 @@ class Remembering:
 
     def take_written(self) -> dict[str, set[float]]:
         """By stream, where the moments start that were written since this was last called."""
-        written, self._written = self._written, {}
+        with self._noting:
+            written, self._written = self._written, {}
         return written
+
+    def note_written(self, stream_id: str, starts: set[float]) -> None:
+        """Moments that start there are no longer what they were."""
+        with self._noting:
+            self._written.setdefault(stream_id, set()).update(starts)
+
+    def writing(self, stream_id: str, start: float, end: float) -> bool:
+        """Were moments written there, from `start` to before `end`, since `take_written`?"""
+        with self._noting:
+            return any(start <= at < end for at in self._written.get(stream_id, ()))
 
     def undo(self) -> None:
         """Take away what a commit that failed between tables has left, unless it was repeated."""
@@ -177,6 +191,7 @@ class Remembering:
         held = {row["id"] for row in _lookup(self.tables.moments, sorted(self._midway), ["id"])}
         left = [id for id, stream in self._midway.items() if id not in held or stream not in begun]
         for first in range(0, len(left), LOOKUP):
+            self.undone += 1
             ids = left[first : first + LOOKUP]
             self.tables.moments.delete(any_of("id", ids))
             self.tables.observations.delete(any_of("moment_id", ids))
@@ -238,13 +253,13 @@ class Remembering:
                 replaced.add(stored["keyframe"])
         return list(rows.values()), replaced
 
-    def _note_written(self, batches: list[Batch], moments: list[Row]) -> None:
+    def _note_changed(self, batches: list[Batch], moments: list[Row]) -> None:
         """Moments that are new, or that hold something new."""
         changed = {row["id"] for row in moments}
         for batch in batches:
             changed.update(row["moment_id"] for row in batch.rows.values())
             starts = {moment.start for moment in batch.moments if moment.id in changed}
-            self._written.setdefault(batch.stream.id, set()).update(starts)
+            self.note_written(batch.stream.id, starts)
 
     def _changed_streams(self, batches: list[Batch]) -> dict[str, Stream]:
         changed: dict[str, Stream] = {}

@@ -1,6 +1,6 @@
 """Forgetting by age: moments that ended longer ago than is kept go for good, as if asked for.
 
-It runs on the writer's thread between commits, not more often than makes a difference: forgetting
+It runs beside the writer, not more often than makes a difference: forgetting
 rewrites what it touches.
 """
 

@@ -1,12 +1,13 @@
 """Salience: how much would be missed if an observation or a keyframe were no longer there.
 
-    salience = kind + novelty + mention + specifics, and without limit when pinned
+    salience = kind + novelty + mention + specifics + fact + use, and without limit when pinned
 
 kind       what cannot be had again: speech 2, text read 1, sounds and tags 0.5
 novelty    1 - the greatest cosine with what its hour held of its kind before it, in [0, 1]
 mention    the share of its words that somebody says in the same hour, in [0, 1]; a thing that is
            shown and spoken of is worth more than either alone
 specifics  numbers and names in it, up to two: 0.5 each; they are what is asked for later
+fact       what a fact rests on that still holds gains 2: more than any of the rest
 use        a moment within `USED_WITHIN` seconds of a question to the agent gains 0.5
 pinned     a pinned moment is never given up
 A keyframe is worth its moment's best observation and the novelty of the picture.
@@ -23,6 +24,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 KINDS = {"speech": 2.0, "screen_text": 1.0, "sound": 0.5, "vision": 0.5}
+FACT = 2.0
 USED, USED_WITHIN = 0.5, 10.0
 COMPARED = 256  # of its kind before it; more would cost without telling more
 

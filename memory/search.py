@@ -30,6 +30,7 @@ LIMIT = 1000  # results, at most
 QUERIES_CACHED = 256  # vectors; 0.4 MB
 LOADED_AT_ONCE = 2048  # rows; a search waits while they are taken in, about 60 ms
 NOTED_AT_ONCE = 4096  # rows that compaction has moved; about 1 ms
+LOOKS = 4  # at the table, while it changes under the reading of it
 DEAD_ROWS = 10_000  # and more than live ones: then the index is made anew
 
 Row = dict[str, Any]
@@ -94,13 +95,14 @@ class Searcher:
         if table.version == self._version:
             return
         with self._following:
-            version = table.version
-            if version == self._version:
-                return
-            self._take_in_new_rows()
-            if table.count_rows() != len(self._index):
-                self._drop_deleted_rows()
-            self._version = version
+            for _ in range(LOOKS):
+                version = table.version
+                if version == self._version:
+                    return
+                self._take_in_new_rows()
+                if table.count_rows() != len(self._index):
+                    self._drop_deleted_rows()
+                self._version = version
 
     def reached(self, version: int) -> dict[str, float]:
         """How far each stream had come (seconds) at that version of memory; -inf: it was not there
@@ -257,6 +259,8 @@ class Searcher:
     def _load(self, row_ids: list[int]) -> None:
         taken = self._tables.observations.take_row_ids(row_ids).with_row_id()
         rows = taken.select([*_INDEXED, "vector"]).to_arrow()
+        if not len(rows):
+            return  # compaction has just moved them: the next look finds them where they are now
         vectors = rows["vector"].combine_chunks().flatten().to_numpy()
         fields = rows.select([*_INDEXED, "_rowid"]).rename_columns([*_INDEXED, "row_id"])
         entries = [Entry(**row) for row in fields.to_pylist()]

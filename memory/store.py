@@ -1,4 +1,4 @@
-"""The store: one folder that holds a memory. Read this first; `writer.py` says how writes go.
+"""The store: one folder that holds a memory. Read this first, then `writer.py` and `upkeep.py`.
 
 DIR/lock          who writes to it
 DIR/sealed.json   the table versions that are known to be on the disk
@@ -9,10 +9,8 @@ DIR/media/        keyframes by their SHA-256
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -20,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from memory.captions import Captioned
-from memory.durable import DurableTables
+from memory.durable import DurableTables, size_of
 from memory.embedder import Embedder
 from memory.encoding import PictureEncoder
 from memory.errors import (
@@ -56,6 +54,7 @@ from memory.tables import (
     select,
 )
 from memory.tier import Tier, check_bounds, settled
+from memory.upkeep import Upkeep
 from memory.writer import GroupWriter
 from perception.records import Moment, Observation, Stream
 
@@ -71,7 +70,7 @@ class Store(Tier, Knowing, Sighted, Captioned):
 
     What is older than `retention` is forgotten by itself (None: nothing is). With `pictures`,
     keyframes are encoded in the background and found by what they show. Raises on opening:
-    `StoreLocked`, `StoreNewer`, `StoreDamaged`, `StoreMissing` (with `create=False`), `StoreFull`,
+    `StoreLocked`, `StoreNewer`, `StoreDamaged`, `StoreMissing` (unless `create`), `StoreFull`,
     `StoreReadOnly`.
     """
 
@@ -107,7 +106,8 @@ class Store(Tier, Knowing, Sighted, Captioned):
         durable.roll_back()
         self.tables = open_tables(self.path / "tables")
         self.media = MediaStore(self.path / "media")
-        self.maintenance = Maintenance(self.tables, self._seal)
+        self._upkeep = Upkeep(self._idle)
+        self.maintenance = Maintenance(self.tables, self._seal, self._upkeep.on_writer)
         self.maintenance.create_indexes()
         self._durable = durable
         self._ledger = Ledger(self.tables)
@@ -125,6 +125,7 @@ class Store(Tier, Knowing, Sighted, Captioned):
             self._search,
             self._seal,
             self._budget,
+            self._upkeep.on_writer,
         )
         self._forgetting = Forgetting(
             self.tables,
@@ -134,11 +135,12 @@ class Store(Tier, Knowing, Sighted, Captioned):
             self._remembering,
             self._longterm.resting,
         )
-        self._retention = Retention(self.tables, self._forgetting.forget, self._kept_for)
+        self._retention = Retention(self.tables, self._forget_now, self._kept_for)
         self._schema = len(applied(self.tables.db))
         self._closing = threading.Lock()
         self._closed = False
-        self._writer = GroupWriter(self._remembering.commit, self._idle)
+        self._writer = GroupWriter(self._remembering.commit, self._follow)
+        self._upkeep.start(self._writer)
 
     def close(self) -> None:
         """Finish what is being written and let go of the store. May be called twice."""
@@ -147,6 +149,7 @@ class Store(Tier, Knowing, Sighted, Captioned):
                 return
             self._closed = True
         self._close_pictures()
+        self._upkeep.close()
         self._writer.close()
         self._lock.release()
 
@@ -190,13 +193,14 @@ class Store(Tier, Knowing, Sighted, Captioned):
         selection, and `StreamNotFound` or `MomentNotFound` for what is not there.
         """
         self._check_open()
-        with failures_named(self.path):
-            receipt: DeletionReceipt = self._writer.call(lambda: self._forget(what))
-            return receipt
+        with failures_named(self.path), self._upkeep.held_off():
+            return self._forget_now(what)
 
-    def _forget(self, what: Selection) -> DeletionReceipt:
-        """On the writer's thread: what names an entity is chosen and goes in one step."""
-        return self._forgetting.forget(self._named(what))
+    def _forget_now(self, what: Selection) -> DeletionReceipt:
+        """What names an entity is chosen and goes in one step. While upkeep is held off."""
+        forget = self._forgetting.forget
+        receipt: DeletionReceipt = self._writer.call(lambda: forget(self._named(what)))
+        return receipt
 
     # Reading
 
@@ -291,15 +295,15 @@ class Store(Tier, Knowing, Sighted, Captioned):
             moments=tables.moments.count_rows(),
             observations=tables.observations.count_rows(),
             keyframes=keyframes,
-            table_bytes=_bytes(self.path / "tables"),
-            media_bytes=_bytes(self.path / "media"),
+            table_bytes=size_of(self.path / "tables"),
+            media_bytes=size_of(self.path / "media"),
             version=self._version(),
             schema=self._schema,
             fragments=sum(fragments(table) for table in tables.all()),
             unindexed_rows=unindexed_rows(tables.observations),
             ledger={
-                "maintenance_runs": self.maintenance.runs,
-                "maintenance_seconds": round(self.maintenance.seconds, 3),
+                **self.maintenance.stats(),
+                **self._upkeep.stats(),
                 "commits": self._remembering.commits,
                 **self._longterm.stats(),
                 **self._retention.stats(),
@@ -316,10 +320,16 @@ class Store(Tier, Knowing, Sighted, Captioned):
     def _version(self) -> int:
         return int(self.tables.observations.version)
 
-    def _idle(self) -> None:
+    def _follow(self) -> None:
         self._search.sync()
+        self._upkeep.wake()
+
+    def _idle(self) -> Iterator[None]:
+        """A round of upkeep; whoever wants to hold it off comes in where it yields."""
         self.maintenance.idle()
+        yield
         self._retention.idle()
+        yield
         self._longterm.idle()
 
     def _seal(self) -> None:
@@ -380,13 +390,3 @@ def _by_version(where: str, version: int | None) -> str:
 
 def _in_time(row: Row) -> tuple[float, str, str]:
     return row["start"], row["kind"], row["id"]
-
-
-def _bytes(folder: Path) -> int:
-    """Bytes of the files beneath; what vanishes meanwhile (a dropped version) counts nothing."""
-    total = 0
-    for where, _, names in os.walk(folder):
-        for name in names:
-            with suppress(FileNotFoundError):
-                total += os.stat(os.path.join(where, name)).st_size
-    return total

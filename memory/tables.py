@@ -115,8 +115,8 @@ OBSERVATION_COLUMNS = [
 UNCOMMITTED = -1  # the version of a row that no commit has taken in yet
 
 # Lance keeps decoded metadata and index pages in these caches; the defaults are gigabytes.
-INDEX_CACHE_BYTES = 32 * 2**20
-METADATA_CACHE_BYTES = 16 * 2**20
+INDEX_CACHE_BYTES = 8 * 2**20
+METADATA_CACHE_BYTES = 6 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,8 @@ class Tables:
 
 def connect(path: Path, fresh_within: float | None = None) -> lancedb.DBConnection:
     """`fresh_within`: seconds after which another process's commits are seen (None: only our own)."""
+    # Arrow's own pool keeps what it once needed, tens of megabytes after an hour of upkeep.
+    pa.set_memory_pool(pa.system_memory_pool())
     interval = None if fresh_within is None else timedelta(seconds=fresh_within)
     session = lancedb.Session(
         index_cache_size_bytes=INDEX_CACHE_BYTES, metadata_cache_size_bytes=METADATA_CACHE_BYTES

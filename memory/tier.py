@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from memory.errors import InvalidRequest
 from memory.failures import damaged, failures_named
 from memory.ledger import Ledger
 from memory.longterm import LongTerm
 from memory.records import Episode, GivenUp
-from memory.writer import GroupWriter
+from memory.upkeep import Upkeep
 from perception.records import Stream
 
 T = TypeVar("T")
@@ -24,16 +24,16 @@ class Tier:
     path: Path
     _longterm: LongTerm
     _ledger: Ledger
-    _writer: GroupWriter[Any]
+    _upkeep: Upkeep
     _check_open: Callable[[], None]
     _stream: Callable[[str], Stream]
 
     def consolidate(self) -> None:
-        """Do at once what the writer's thread does bit by bit when idle: close every episode that
-        can be closed, and hold every hour that is over to its budget."""
+        """Do at once what upkeep does bit by bit: close every episode that can be closed, and hold
+        every hour that is over to its budget."""
         self._check_open()
-        with failures_named(self.path):
-            self._writer.call(self._longterm.run)
+        with failures_named(self.path), self._upkeep.held_off():
+            self._longterm.run()
 
     def pin(self, moment_ids: Sequence[str], pinned: bool = True) -> None:
         """Keep these moments whole whatever the budget says; with `pinned` False, no longer.
@@ -41,7 +41,7 @@ class Tier:
         self._check_open()
         if moment_ids:
             with failures_named(self.path):
-                self._writer.call(lambda: self._longterm.pin(moment_ids, pinned))
+                self._longterm.pin(moment_ids, pinned)
 
     def pinned(self, moment_ids: Sequence[str]) -> set[str]:
         """Those of the moments that are pinned."""

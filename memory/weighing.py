@@ -11,13 +11,16 @@ import numpy.typing as npt
 from memory.budget import Pictured, Weighed
 from memory.compress import Held
 from memory.likeness import Hash
-from memory.salience import KINDS, USED, USED_WITHIN, mention, novelty, specifics
+from memory.salience import FACT, KINDS, USED, USED_WITHIN, mention, novelty, specifics
 from memory.tables import DIMENSIONS
 from memory.words import stems
 
 
-def weighed(moments: Sequence[Held], quoted: set[str], pinned: set[str]) -> tuple[Weighed, ...]:
-    """Every observation with its salience, in order of time within each kind."""
+def weighed(
+    moments: Sequence[Held], quoted: set[str], pinned: set[str], stating: set[str]
+) -> tuple[Weighed, ...]:
+    """Every observation with its salience, in order of time within each kind. `stating`: facts rest
+    on these."""
     said: Counter[str] = Counter()
     asked = []
     for moment in moments:
@@ -40,6 +43,7 @@ def weighed(moments: Sequence[Held], quoted: set[str], pinned: set[str]) -> tupl
         for (moment, seen, _), new in zip(own, fresh, strict=True):
             salience = worth + float(new) + specifics(seen.text)
             salience += mention(stems(seen.text), repeated if kind == "speech" else spoken)
+            salience += FACT * (seen.id in stating)
             salience += USED * any(abs(at - moment.start) <= USED_WITHIN for at in asked)
             found.append(
                 Weighed(

@@ -1,7 +1,7 @@
 """The one thread that changes a store: it merges what callers hand in meanwhile into one commit.
 
-Everything that writes (remembering, forgetting, maintenance) runs here, one job after another, so
-no two changes conflict. A caller waits until its own share is durable; while one commit is being
+Everything that changes rows (remembering, forgetting, consolidation, budget) runs here, one job after
+another, so no two changes conflict. A caller waits until its own share is durable; while one commit is being
 flushed the next callers gather, and share the next one (group commit).
 """
 
@@ -59,7 +59,9 @@ class GroupWriter(Generic[Batch]):
         return self._wait(_Job(batch))
 
     def call(self, work: Callable[[], Any]) -> Any:
-        """Run `work` on the writer's thread, alone."""
+        """Run `work` on the writer's thread, alone; at once where that is this thread."""
+        if threading.current_thread() is self._thread:
+            return work()
         return self._wait(_Job(None, work))
 
     @property
@@ -107,8 +109,8 @@ class GroupWriter(Generic[Batch]):
                 looked = time.monotonic()
                 try:
                     self._idle()
-                except Exception:  # upkeep must not end the thread that everyone's writes need
-                    log.exception("maintenance failed; it will be tried again")
+                except Exception:  # it must not end the thread that everyone's writes need
+                    log.exception("following the writes failed; it will be tried again")
 
     def _gather(self) -> tuple[list[_Job[Batch]], _Job[Batch] | None]:
         """The batches that are waiting, and the job that ended the row of them, if one did.

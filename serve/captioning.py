@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from memory.captions import Uncaptioned
 from memory.errors import KeyframeTorn, MemoryFailure, NotFound
+from memory.records import Uncaptioned
 from reasoning.errors import ReasoningError
 from serve import metrics
 from serve.errors import Busy, Unavailable

@@ -17,7 +17,6 @@ import numpy as np
 from prometheus_client.metrics_core import Metric
 from ray import serve
 
-from memory.captions import Uncaptioned
 from memory.errors import StoreLocked
 from memory.records import (
     Correction,
@@ -30,6 +29,7 @@ from memory.records import (
     Selection,
     Snapshot,
     Stats,
+    Uncaptioned,
 )
 from perception.recognizer import Effort, Transcript
 from perception.records import Audio, Image, Moment, Observation, Stream

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from prometheus_client.metrics_core import Metric
 
-from memory.captions import Uncaptioned
 from memory.records import (
     Correction,
     DeletionReceipt,
@@ -27,6 +26,7 @@ from memory.records import (
     Selection,
     Snapshot,
     Stats,
+    Uncaptioned,
 )
 from perception.records import Moment, Observation, Stream
 from reasoning import Agent

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,3 +79,14 @@ def test_a_module_is_one_idea(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=name)
 def test_a_module_says_what_it_is_for(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text())), f"{name(path)} has no docstring"
+
+
+def test_only_memory_loads_the_database_and_only_models_load_torch() -> None:
+    """A record type in the wrong file brought 60 MB of LanceDB into each of three processes."""
+    loaded = (
+        "import sys, app.application; print([n for n in ('lancedb', 'torch') if n in sys.modules])"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert ran.stdout.strip() == "[]"

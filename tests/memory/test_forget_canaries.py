@@ -13,6 +13,7 @@ import pytest
 from memory.records import Query, Selection
 from memory.retention import Retention
 from memory.store import Store
+from memory.words import stems
 from perception.records import Moment, Observation, Stream, Tag
 from tests.memory.storing import BEGAN, HashEmbedder, moment, stream
 
@@ -73,13 +74,9 @@ def traces(store: Store, words: list[str]) -> list[str]:
             table.checkout(version["version"])
             held = str(table.to_arrow().to_pylist()).casefold()
             found += [f"{name} at {version}" for word in words if word.casefold() in held]
-    full_text = store.tables.observations
-    found += [
-        f"full text: {word}"
-        for word in words
-        if full_text.search(word.lower(), query_type="fts").limit(3).to_list()
-    ]
     found += [f"search: {w}" for w in words if w in str(store.search(Query(w, limit=50)))]
+    terms = {stem for word in words for stem in stems(word)}
+    found += [f"index: {term}" for term in terms if len(store._search._index.postings(term))]
     return found
 
 
@@ -102,7 +99,8 @@ def test_no_canary_is_left_within_a_minute(store: Store, way: str, compacted: bo
     store.remember(stream(name), [planted(name, 7200.0)], {DIGEST: PICTURE})
     store.remember(stream(), [moment(n) for n in range(80, 100)], {})
     if compacted:
-        store._writer.call(lambda: [table.optimize() for table in store.tables.all()])
+        with store._upkeep.held_off():
+            store._writer.call(lambda: [table.optimize() for table in store.tables.all()])
     assert len(traces(store, SOUGHT)) > 10
     began = time.monotonic()
     WAYS[way](store)
@@ -133,12 +131,12 @@ def test_what_is_too_old_goes_without_a_trace_and_is_counted(tmp_path: Path) -> 
         assert (ledger["expired_streams"], ledger["retention_days"]) == (1, 3.0)
 
 
-def test_the_writer_forgets_by_age_when_idle(tmp_path: Path) -> None:
+def test_upkeep_forgets_by_age(tmp_path: Path) -> None:
     with Store(tmp_path, HashEmbedder()) as store:
         store.remember(stream(), [moment(0)], {})
         assert "retention_days" not in store.stats().ledger
     with Store(tmp_path, HashEmbedder(), retention=timedelta(days=1)) as store:
         today = datetime.now(BEGAN.tzinfo)
         store.remember(Stream("new", today, "x"), [moment(0, "new")], {})
-        store._writer.call(store._idle)
+        store._upkeep.look()
         assert [s.id for s in store.streams()] == ["new"]

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.unit
 
 # An hour and a quarter of talk, of which the first hour has to become small.
 HOURS = [m for n in range(18) for m in talk(n * 250.0, 250.0, n % 4, every=30.0, seed=n)]
+BUDGET = 0.001  # MB: less than one observation, so that of what may go nothing stays
 KEY = HOURS[30]
 HOURS[30] = said_in(KEY, "Helen 4471 is in the blue tin.")
 HOURS[31] = said_in(HOURS[31], "That's Elin, not Helen.")
@@ -29,7 +30,7 @@ HOURS[31] = said_in(HOURS[31], "That's Elin, not Helen.")
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "store", HashEmbedder(), budget_mb_per_hour=0.002) as opened:
+    with Store(tmp_path / "store", HashEmbedder(), budget_mb_per_hour=BUDGET) as opened:
         remember(opened, HOURS)
         opened.consolidate()
         assert KEY.id not in {m.id for m in opened.timeline("cam")}
@@ -66,7 +67,7 @@ def test_as_of_a_time_only_what_had_ended_then(store: Store) -> None:
 
 
 def test_a_quote_is_not_seen_at_a_version_before_its_stream_came_so_far(tmp_path: Path) -> None:
-    with Store(tmp_path, HashEmbedder(), budget_mb_per_hour=0.002) as store:
+    with Store(tmp_path, HashEmbedder(), budget_mb_per_hour=BUDGET) as store:
         remember(store, HOURS[:20])
         early = store.snapshot().version
         remember(store, HOURS[20:])
@@ -100,7 +101,7 @@ def test_what_an_old_moment_left_expires(store: Store) -> None:
 def test_an_archive_carries_pins_episodes_and_the_ledger(store: Store, tmp_path: Path) -> None:
     kept = store.timeline("cam")
     store.pin([kept[0].id])
-    with Store(tmp_path / "other", HashEmbedder(), budget_mb_per_hour=0.002) as other:
+    with Store(tmp_path / "other", HashEmbedder(), budget_mb_per_hour=BUDGET) as other:
         other.remember(stream(), [], {})
         other.add_rows("cam", store.rows("cam"))
         other.remember(stream(), kept, {})
@@ -114,3 +115,25 @@ def test_an_archive_carries_pins_episodes_and_the_ledger(store: Store, tmp_path:
         assert other.timeline("cam") == kept
     with Store(tmp_path / "other", HashEmbedder()) as again:
         assert again.pinned([kept[0].id]) == {kept[0].id}
+
+
+def test_an_archive_taken_into_a_store_with_episodes_of_its_own_leaves_none_overlapping(
+    store: Store, tmp_path: Path
+) -> None:
+    """A stream that went on elsewhere was cut elsewhere: the archive's episodes overlapped."""
+    kept = store.timeline("cam")
+    late = [m for m in HOURS if m.start > 400.0]
+    with Store(tmp_path / "other", HashEmbedder(), budget_mb_per_hour=None) as other:
+        other.remember(stream(), late, {})
+        other.consolidate()
+        assert other.episodes("cam")
+        other.add_rows("cam", store.rows("cam"))
+        other.remember(stream(), kept, {})
+        other.consolidate()
+        for level in (1, 2):
+            episodes = other.episodes("cam", level=level)
+            children = [id for episode in episodes for id in episode.children]
+            assert children == sorted(set(children))
+        held = {id for episode in other.episodes("cam") for id in episode.children}
+        last = max(e.end for e in other.episodes("cam"))
+        assert {m.id for m in (*kept, *late) if m.end <= last} <= held

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from memory.captions import Uncaptioned
 from memory.errors import KeyframeTorn, MomentNotFound
+from memory.records import Uncaptioned
 from reasoning.errors import GenerationFailed
 from serve.captioning import GIVE_WAY, NOTHING_NEW, Captioning, in_background
 from serve.errors import Unavailable

@@ -31,7 +31,9 @@ pytestmark = pytest.mark.unit
 @pytest.fixture(autouse=True)
 def _without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        deployments, "open_store", lambda settings: Store(settings.store, HashEmbedder())
+        deployments,
+        "open_store",
+        lambda settings, pictures=None: Store(settings.store, HashEmbedder()),
     )
     monkeypatch.setattr(deployments, "keep_trimmed", lambda: None)
 
