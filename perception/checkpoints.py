@@ -8,32 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import models
-from models import hub
 from perception.errors import ModelUnusable
 
 
 def folder_of(model: str) -> Path:
-    """Where the checkpoint lies: `model` is a folder, or a hub id (`owner/name`,
-    `owner/name@revision`), then taken from the hub's cache or brought into it.
+    """Where the checkpoint lies: `model` is a folder, a name of the model catalogue, or a hub id
+    (`owner/name@revision`). A hub id that the catalogue pins is taken at the commit it pins.
 
     Raises:
-        ModelUnusable: it is neither, cannot be had, or its files are damaged.
+        ModelUnusable: it is none of these, cannot be had, or a file of it is cut off.
     """
-    path = Path(model).expanduser()
-    if path.is_dir():
-        return path
-    parsed = hub.parse(model)
-    if parsed is None or parsed[0].entry is not None:
-        raise ModelUnusable(model, "it is neither a folder nor a hub id (owner/name@revision)")
-    repository, revision = parsed
+    pinned = next((known.name for known in models.HUB_CATALOG if known.repo == model), model)
     try:
-        folder = hub.bring(repository, revision)
-        hub.check(model, (file for file in folder.rglob("*") if file.is_file()), None)
-    except hub.NotOnHub as error:
-        raise ModelUnusable(model, str(error)) from error
+        return models.locate_any(pinned)
     except models.ModelError as error:
-        raise ModelUnusable(model, f"{error}; remove {folder} and try again") from error
-    return folder
+        raise ModelUnusable(model, str(error)) from error
 
 
 def load_whole(architecture: Any, model: str, **options: Any) -> Any:

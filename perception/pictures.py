@@ -24,7 +24,7 @@ from perception.records import Image
 
 Vectors = npt.NDArray[np.float32]
 
-DEFAULT = "google/siglip2-base-patch16-256"
+DEFAULT = "google/siglip2-base-patch16-224"
 BATCH = 64  # pictures in one pass: an H100 gains nothing from more, and 16 GB hold it
 CHARACTERS_READ = 1024  # of a text; the models read 64 or 77 tokens
 # Networks look at squares of 224 to 512 px. What is larger is made smaller on the way, and what is

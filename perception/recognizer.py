@@ -127,8 +127,7 @@ class WhisperRecognizer:
         from faster_whisper import WhisperModel
 
         kind, _, number = device.partition(":")
-        in_catalogue = any(known.name == model for known in models.CATALOG)
-        folder = models.locate(model) if in_catalogue else folder_of(model)
+        folder = models.locate(model) if model in models.names() else folder_of(model)
         with loading(model):
             self._model: Any = WhisperModel(
                 str(folder),

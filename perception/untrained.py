@@ -15,12 +15,12 @@ from perception.pictures import SiglipEncoder
 
 
 def siglip2_base() -> Any:
-    """A `SiglipConfig` of the size of google/siglip2-base-patch16-256 (375 million weights)."""
+    """A `SiglipConfig` of the size of google/siglip2-base-patch16-224 (375 million weights)."""
     from transformers import SiglipConfig
 
     return SiglipConfig(
         text_config={"vocab_size": 256_000, "max_position_embeddings": 64},
-        vision_config={"image_size": 256, "patch_size": 16},
+        vision_config={"image_size": 224, "patch_size": 16},
     )
 
 

@@ -53,7 +53,7 @@ class Captioning:
             try:
                 rest = await self.step()
             except (Busy, Unavailable, MemoryFailure, TimeoutError) as error:
-                log.warning("captions wait: %s", type(error).__name__)
+                log.warning("captions wait: %s: %s", type(error).__name__, error)
                 rest = AWAY
             await asyncio.sleep(rest)
 

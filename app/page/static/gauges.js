@@ -59,14 +59,14 @@ export function milliseconds(seconds) {
 const WIDE = 320;
 const HIGH = 72;
 
-/** A line of [{at, value}] over its own span; its figures are told in `label`. */
+/** A line of [{at, value}] from zero up, over its own span; its figures are told in `label`. */
 export function plot(points, { label, show }) {
   if (points.length < 2) return el("p", { class: "quiet-text plot-wait" }, "The line begins with the next look.");
   const values = points.map((one) => one.value);
-  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const high = Math.max(...values);
   const [from, to] = [points[0].at, points.at(-1).at];
   const x = (at) => ((at - from) / (to - from || 1)) * (WIDE - 4) + 2;
-  const y = (value) => HIGH - 4 - ((value - low) / (high - low || 1)) * (HIGH - 12) - (high === low ? HIGH / 2 - 8 : 0);
+  const y = (value) => HIGH - 4 - (value / (high || 1)) * (HIGH - 12);
   const line = points.map((one) => `${x(one.at).toFixed(1)},${y(one.value).toFixed(1)}`).join(" ");
   const last = points.at(-1);
   return el("svg", { class: "plot", viewBox: `0 0 ${WIDE} ${HIGH}`, preserveAspectRatio: "none", role: "img",
