@@ -16,7 +16,6 @@ BENCHES = {
     "ranking": "ranking weights refined by what answers cite, before and after",
     "scale": "streams by plan, simulated from what each stage costs",
     "gpu": "seeing and answering on one GPU, beside the control and the floor",
-    "ranking": "ranking weights refined by what answers cite, before and after",
     "weights": "the weights of the ranking, with each conversation left out in turn",
 }
 

@@ -14,7 +14,7 @@ from lancedb.table import LanceTable
 
 from memory.embedder import HashEmbedder
 from memory.giving import Giving
-from memory.maintenance import _thinned_fragments, fragments
+from memory.maintenance import fragments
 from memory.records import Query, Selection
 from memory.store import Store
 from perception.records import Observation
@@ -139,9 +139,9 @@ def test_forgetting_writes_anew_only_the_fragments_that_held_it(tmp_path: Path) 
                 store.remember(stream(), [moment(n) for n in range(number * 9, number * 9 + 9)], {})
             assert fragments(observations) == 3
             store._writer.call(lambda: observations.delete(f"moment_id = '{moment(10).id}'"))
-            assert len(_thinned_fragments(observations)) == 1
+            assert len(store.maintenance._thinned_fragments(observations)) == 1
             store.forget(Selection(moment_ids=(moment(2).id,)))
-            assert _thinned_fragments(observations) == []
+            assert store.maintenance._thinned_fragments(observations) == []
         assert observations.count_rows() == 3 * 25
 
 
