@@ -194,7 +194,7 @@ class Holding:
     def _worth(self, key: tuple[str, int], row: Row) -> float:
         """The oldest, least salient hours go first."""
         streams = self._remembering.streams
-        newest = max(s.wall_start.timestamp() + s.seconds for s in streams.values())
+        newest = max(s.wall_start.timestamp() + s.seconds for s in list(streams.values()))
         began = streams[key[0]].wall_start.timestamp() if key[0] in streams else 0.0
         age = max(0.0, newest - began - key[1] * HOUR) / HOUR
         return float((0.1 + row["salience"]) / (1.0 + age))

@@ -18,6 +18,7 @@ from memory.search import Searcher
 from memory.sights import Sights, fused
 from memory.tables import Tables
 from memory.tier import Reading
+from memory.upkeep import Upkeep
 from memory.writer import GroupWriter
 from perception.records import Moment
 
@@ -31,6 +32,7 @@ class Sighted(Reading):
     _search: Searcher
     _longterm: LongTerm
     _writer: GroupWriter[Any]
+    _upkeep: Upkeep
     _check_open: Callable[[], None]
     _seal: Callable[[], None]
     _encoding: Encoding | None = None
@@ -59,6 +61,7 @@ class Sighted(Reading):
         try:
             self._writer.call(self._encoding.open)
         except BaseException:
+            self._upkeep.close()
             self._writer.close()
             raise
         self._remembering.unshown = index.drop

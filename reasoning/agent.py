@@ -1,8 +1,8 @@
 """Answers a question from memory: understand, retrieve, decide, generate, verify, cite.
 
 Whether there is an answer is decided by rules over the evidence before the language model runs;
-what it writes is checked against that evidence after. Times, counts and sightings are written by
-code. What is remembered is data: no memory can change what happens here.
+what it writes is checked against that evidence after, but for answers from pictures, which words
+cannot check. Times, counts and sightings are written by code. What is remembered is data: no memory can change what happens here.
 """
 
 from __future__ import annotations

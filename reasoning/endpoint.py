@@ -190,6 +190,8 @@ class EndpointGenerator:
         if status == 200:
             return
         said = _told(await asyncio.wait_for(_beginning(response), self._limits.silence))
+        if self._key is not None:
+            said = said.replace(self._key.get_secret_value(), "…")
         why = f"answered {status}{': ' + said if said else ''}"
         if status == 429 or status >= 500:
             raise _Again(why, _after(response))
@@ -264,7 +266,8 @@ def _told(sent: bytes | str) -> str:
         body = None
     if isinstance(body, dict):
         error = body.get("error", body.get("detail", body.get("message", "")))
-        text = str(error.get("message", "") if isinstance(error, dict) else error)
+        said = error.get("message") if isinstance(error, dict) else error
+        text = said if isinstance(said, str) else ""  # a list may quote what it was sent
     elif text.lstrip().startswith("<"):
         text = ""  # a proxy's page
     return " ".join(text.split())[:_TOLD]

@@ -134,7 +134,8 @@ class Engine:
                 self._guarded(self._read_piece, [self._reading[0]])
             if self._writing:
                 self._guarded(self._write_step, list(self._writing))
-        self._take(block=False)
+        while not self._coming.empty():  # what came while it was being closed
+            self._take(block=False)
         for request in (*self._waiting, *self._reading, *self._writing):
             request.put(GenerationFailed("the language model was closed"))
 

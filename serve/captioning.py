@@ -12,7 +12,7 @@ from typing import Protocol
 
 from memory.errors import KeyframeTorn, MemoryFailure, NotFound
 from memory.records import Uncaptioned
-from reasoning.errors import ReasoningError
+from reasoning.errors import GenerationFailed, PictureUnusable
 from serve import metrics
 from serve.errors import Busy, Unavailable
 
@@ -23,6 +23,7 @@ BEHIND = 0.5  # seconds of lag at which perception needs the machine for itself
 GIVE_WAY = 1.0  # seconds until it is tried again after somebody was answered
 NOTHING_NEW = 10.0  # seconds between two looks for moments
 AWAY = 5.0  # seconds until a part that does not answer is asked again
+TRIES = 3  # of the model on one picture: more often it is the picture
 REFUSED_KEPT = 10_000  # moments of which there was nothing to say
 
 
@@ -46,13 +47,14 @@ class Captioning:
     ) -> None:
         self._memory, self._caption, self._lag = memory, caption, lag
         self._waiting: deque[Uncaptioned] = deque()
+        self._failed = 0  # tries of the picture that is first in line
         self._refused: OrderedDict[str, None] = OrderedDict()
 
     async def run(self) -> None:
         while True:
             try:
                 rest = await self.step()
-            except (Busy, Unavailable, MemoryFailure, TimeoutError) as error:
+            except (Busy, Unavailable, GenerationFailed, MemoryFailure, TimeoutError) as error:
                 log.warning("captions wait: %s: %s", type(error).__name__, error)
                 rest = AWAY
             await asyncio.sleep(rest)
@@ -69,12 +71,16 @@ class Captioning:
         one = self._waiting[0]
         try:
             text = await self._caption(await self._memory.keyframe(one.moment_id))
-        except (NotFound, KeyframeTorn, ReasoningError) as error:
+        except (NotFound, KeyframeTorn, PictureUnusable, GenerationFailed) as error:
+            self._failed += 1
+            if isinstance(error, GenerationFailed) and self._failed < TRIES:
+                raise
             log.warning("a keyframe gets no caption: %s", type(error).__name__)
             text = ""
         if text is None:
             return GIVE_WAY
         self._waiting.popleft()
+        self._failed = 0
         kept = bool(text) and await self._memory.caption(one.moment_id, one.keyframe, text)
         metrics.CAPTIONS.labels("kept" if kept else "refused").inc()
         if not kept:

@@ -265,7 +265,8 @@ class ReasoningDeployment:
         self, plain: dict[str, Any], memory: Any, readers: Any = None
     ) -> None:
         settings = Settings(**plain)
-        gpus.limit("Reasoning", settings.answer_gpu_gb)
+        if settings.answer_backend != "endpoint":
+            gpus.limit("Reasoning", settings.answer_gpu_gb)
         self._work = Work()
         self._agent, generator = load_agent(settings, memory_of(memory, readers))
         self._speaker: Callable[[], Speaker | None] = lru_cache(maxsize=1)(

@@ -57,7 +57,8 @@ def shares(profile: str, settings: dict[str, Any] | None = None) -> tuple[Share,
     found = []
     for entry in read_profile(profile)["applications"][0].get("deployments", []):
         gpus = float(entry.get("ray_actor_options", {}).get("num_gpus", 0))
-        if gpus:
+        elsewhere = entry["name"] == "Reasoning" and asked.get("answer_backend") == "endpoint"
+        if gpus and not elsewhere:
             fewest = entry.get("autoscaling_config", {}).get("min_replicas", 1)
             replicas = entry.get("num_replicas") or fewest
             gb = float(memory.get(entry["name"]) or 0)

@@ -23,7 +23,7 @@ from typing import Any
 import models
 from memory.errors import StoreLocked
 from serve import gpus
-from serve.errors import PortInUse, StartFailed, TokenNeeded
+from serve.errors import BadSettings, PortInUse, StartFailed, TokenNeeded
 from serve.needs import needed
 from serve.settings import Settings, read_profile
 
@@ -106,6 +106,7 @@ def check(settings: Settings) -> None:
     """
     if not settings.on_loopback and settings.token is None:
         raise TokenNeeded(settings.host)
+    _for_one_machine(settings.profile)
     deadline = time.monotonic() + (AFTERMATH if _crashed(settings) else 0.0)
     while True:
         try:
@@ -119,6 +120,16 @@ def check(settings: Settings) -> None:
     for name in needed(settings):
         if not models.entry(name).optional:
             models.find(name)
+
+
+def _for_one_machine(profile: str) -> None:
+    """Raises BadSettings where deployments go to nodes that only a cluster names."""
+    for entry in read_profile(profile)["applications"][0].get("deployments", []):
+        if named := entry.get("ray_actor_options", {}).get("resources"):
+            raise BadSettings(
+                f"profile {profile} places {entry['name']} on nodes with {', '.join(named)}: it is "
+                "for `serve deploy` on a Ray cluster, not for one machine"
+            )
 
 
 def _port_free(settings: Settings) -> None:

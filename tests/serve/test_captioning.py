@@ -10,7 +10,7 @@ import pytest
 from memory.errors import KeyframeTorn, MomentNotFound
 from memory.records import Uncaptioned
 from reasoning.errors import GenerationFailed
-from serve.captioning import GIVE_WAY, NOTHING_NEW, Captioning, in_background
+from serve.captioning import GIVE_WAY, NOTHING_NEW, TRIES, Captioning, in_background
 from serve.errors import Unavailable
 
 pytestmark = pytest.mark.unit
@@ -48,7 +48,14 @@ async def described(encoded: bytes) -> str | None:
 async def test_every_keyframe_that_can_be_is_captioned_once() -> None:
     memory = Remembered(6)
     captioning = Captioning(memory, described, lambda: 0.0)
-    rests = [await captioning.step() for _ in range(7)]
+    rests: list[float] = []
+    failures = 0
+    while len(rests) < 7:
+        try:
+            rests.append(await captioning.step())
+        except GenerationFailed:  # the model may be down: its picture keeps its turn for a while
+            failures += 1
+    assert failures == TRIES - 1
     assert rests == [0.0] * 6 + [NOTHING_NEW]
     assert memory.captions == {"m0": "A picture of m0.", "m5": "A picture of m5."}
 

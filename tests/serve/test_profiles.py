@@ -11,9 +11,9 @@ from ray.serve.config import AutoscalingConfig
 from ray.serve.schema import ServeDeploySchema
 
 import models
-from serve import gpus, scaling
+from serve import gpus, launch, scaling
 from serve.application import build
-from serve.errors import NoGpu, TooLittleGpuMemory
+from serve.errors import BadSettings, NoGpu, TooLittleGpuMemory
 from serve.gpus import Gpu, Share
 from serve.needs import needed
 from serve.settings import PROFILES, Settings, load, read_profile
@@ -195,3 +195,14 @@ def test_the_slowest_call_of_late_is_told_and_then_forgotten() -> None:
     assert work.slowest() == 3
     now += LATELY
     assert work.slowest() == 0
+
+
+def test_a_profile_for_a_cluster_is_refused_on_one_machine(tmp_path: Path) -> None:
+    """It waited for ever for nodes that a local Ray does not have."""
+    with pytest.raises(BadSettings, match=r"serve deploy.*cluster"):
+        launch.check(load(profile="cluster", store=tmp_path, port=1))
+
+
+def test_answers_from_elsewhere_ask_nothing_of_the_gpu() -> None:
+    asked = gpus.shares("gpu-80g", {"answer_backend": "endpoint"})
+    assert [share.deployment for share in asked] == ["Perception"]
