@@ -150,8 +150,8 @@ async def test_a_recording_becomes_moments(
     path = recording("day.mp4", video=pictures, audio=audio[None])
     events = [event async for event in StreamPipeline(STREAM, perceiver).run(RecordingSource(path))]
     (heard,) = [event.observation for event in events if isinstance(event, Heard)]
-    # The voice is never twice the same, and "ladder" not always heard.
-    assert {"behind", "boat"} <= set(words(heard.text))
+    # The voice is never twice the same: "ladder" is not always heard, nor "boat house" in two words.
+    assert all(word in heard.text.lower() for word in ("behind", "boat"))
     assert heard.start == pytest.approx(2.0, abs=0.4)
     moments = [event.moment for event in events if isinstance(event, MomentCut)]
     (read,) = [o for m in moments for o in m.observations if o.kind == "screen_text"]
