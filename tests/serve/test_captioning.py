@@ -79,13 +79,23 @@ async def test_it_waits_while_perception_is_behind_or_an_answer_under_way() -> N
     assert memory.captions == {}
 
 
-async def test_a_part_that_is_away_is_asked_again_and_closing_ends_it() -> None:
-    asked = asyncio.Event()
+async def test_a_part_that_is_away_is_asked_again_and_closing_ends_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("serve.captioning.AWAY", 0.0)
+    back = asyncio.Event()
+    asked: list[bytes] = []
 
     async def away(encoded: bytes) -> str | None:
-        asked.set()
+        asked.append(encoded)
+        if len(asked) == 3:
+            back.set()
         raise Unavailable("Reasoning is not answering")
 
     end = in_background(Captioning(Remembered(1), away, lambda: 0.0))
-    await asyncio.wait_for(asked.wait(), 5)
+    await asyncio.wait_for(back.wait(), 5)
     await end()
+    assert set(asked) == {b"m0"}  # no other, and it was not given up
+    told = len(asked)
+    await asyncio.sleep(0)
+    assert len(asked) == told
