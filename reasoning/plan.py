@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from memory.records import Kind
-from reasoning import composed, seeing, spans, supposed
+from reasoning import composed, relative, seeing, spans, supposed
 from reasoning.analysis import Analysis
 from reasoning.evidence import Passage, Source, is_instruction, newest
 from reasoning.matching import Matcher
@@ -43,6 +43,8 @@ async def decide(
 ) -> Plan:
     """Finds the evidence and says what to do with it; where there is none, whether there was."""
     plan = await _decide(analysis, when, scope, retriever, near, agent_name)
+    if plan.abstained and not when.present:
+        plan = await relative.of_relative(when, scope, retriever, near) or plan
     if plan.abstained and not when.present and await retriever.gave_up(analysis, when, scope):
         return abstain("no longer kept")
     return plan
@@ -64,6 +66,9 @@ async def _decide(
         return await seeing.of_present(when, scope, retriever, matcher)
     if seeing.ASKS_WHAT_WAS_SEEN.match(when.rest):
         return await seeing.of_views(when, scope, retriever)
+    beside = await relative.of_relative(when, scope, retriever, near, sights=True)
+    if beside is not None:
+        return beside
     span = spans.asked(when.rest)
     if span is not None:
         told = await spans.of_long(span, when, scope, retriever)
