@@ -16,10 +16,10 @@ from reasoning.nearness import Nearness
 from reasoning.planned import Plan, abstain
 from reasoning.retrieval import Retriever, Scope
 from reasoning.timeparse import TimeReference
+from reasoning.words import SHOWS
 
 _MAX_LONG_ANSWER = 70
 _LINES = 5  # memories for an open question
-_SHOWS = frozenset("screen slide page whiteboard board monitor display presentation".split())
 _TIME_NOW = re.compile(
     r"^(?:so )?(?:what time is it|what's the time|what is the time|what(?:'s| is) the date|"
     r"(?:what|which) (?:day|date) is (?:it|this)|do you (?:know|have) (?:what|the) time(?: it is)?)"
@@ -120,7 +120,7 @@ def _of_persons(analysis: Analysis) -> bool:
 
 def _screens_only(analysis: Analysis) -> bool:
     """Nothing but the thing that shows is named."""
-    return all(t.stem in _SHOWS for t in analysis.required)
+    return all(t.stem in SHOWS for t in analysis.required)
 
 
 async def _of_time(

@@ -11,13 +11,14 @@ from dataclasses import replace
 from typing import Literal
 
 from reasoning import composed, seeing, spans
-from reasoning.analysis import Analysis, analyse
+from reasoning.analysis import analyse
 from reasoning.evidence import Passage, Source
 from reasoning.matching import Matcher
 from reasoning.nearness import Nearness
 from reasoning.planned import Plan
 from reasoning.retrieval import Retriever, Scope
 from reasoning.timeparse import TimeReference
+from reasoning.words import SHOWS
 
 Side = Literal["before", "after", "while"]
 
@@ -73,7 +74,8 @@ def _kinds(base: str) -> frozenset[str]:
         return frozenset({"vision"})
     span = spans.asked(base)
     asked = analyse(base)
-    if span is None and (asked.required or asked.speaker):
+    particular = [term for term in asked.required if term.stem not in SHOWS]
+    if span is None and (particular or asked.speaker):
         return frozenset()
     told: dict[str, frozenset[str]] = {
         "report": frozenset({"speech"}),
@@ -87,9 +89,13 @@ async def _found(
     event: str, when: TimeReference, scope: Scope, retriever: Retriever, near: Nearness
 ) -> Passage | None:
     """The memory that tells best of what the question goes by."""
-    asked: Analysis = replace(analyse(event), asked="moment")
+    asked = replace(analyse(event), asked="moment")
     if not asked.required:
         return None
+    # "the launch slide": the slide does not say of itself that it is one.
+    named = tuple(term for term in asked.terms if term.stem not in SHOWS)
+    if any(term.required for term in named):
+        asked = replace(asked, terms=named)
     sought = replace(when, rest=event)
     matcher = Matcher(asked, near)
     passages = await retriever.find(asked, sought, scope, matcher)

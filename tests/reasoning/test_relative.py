@@ -42,7 +42,8 @@ async def ask(text: str) -> Answer:
         ("What happened right before the saxophone?", ["courier"], ["harp"]),
         ("What was said after Marlene tuned the harp?", ["tea"], ["courier", "curtain"]),
         ("What did you see when Marlene tuned the harp?", ["curtain"], ["saxophone", "tea"]),
-        ("Before the rehearsal plan, what was said?", ["courier"], ["tea"]),
+        ("Before the rehearsal slide, what was said?", ["courier"], ["tea"]),
+        ("What was on the screen after the courier was announced?", ["Rehearsal"], ["harp"]),
         ("What was said after we stopped for tea?", ["night"], ["courier"]),
     ],
 )

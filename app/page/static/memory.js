@@ -13,7 +13,10 @@ import { pinButton, showPins } from "./pin.js";
 
 const SHOWN = 20;
 const WIDEST = 12; // streams searched at once: a time of day is another second on each
-const ALIKE = 0.45; // cosine of its meaning with the query's, from which a find without its words is meant too
+// Cosine of a find's meaning with the query's from which it is meant though it holds none of its
+// words; of what was seen, which is known by a few labels, any noun is a little alike.
+const ALIKE = 0.4;
+const ALIKE_SEEN = 0.55;
 
 export class MemoryTab {
   constructor() {
@@ -185,7 +188,8 @@ export class MemoryTab {
 
 /** Does it hold a word of the query, mean the same, or look like it? */
 function isMeant(hit) {
-  return hit.coverage > 0 || hit.similarity >= ALIKE || hit.likeness !== null;
+  const alike = hit.kind === "vision" ? ALIKE_SEEN : ALIKE;
+  return hit.coverage > 0 || hit.similarity >= alike || hit.likeness !== null;
 }
 
 function field(id, label, input) {
