@@ -64,6 +64,7 @@ _PATTERNS: tuple[tuple[Asked, str], ...] = (
     ("screen", r"\bwhat (?:did|does|do|was|is|were) (?:\w+ ){0,4}(?:screen|slide|sign|notice|poster|note|whiteboard|board|label|page|text|banner|message|document)\b[^?]*(?:say|said|read|show|written|about)?|\bwhat (?:text )?(?:was|is|were|did) [^?]*\b(?:on|in) the (?:screen|slide|sign|notice|poster|whiteboard|board|message)\b|\bread (?:me )?the\b"),
     ("summary", r"\bwhat (?:happened|has happened|did i miss|was going on|went on|'s been going on|have i missed)\b|\bsummari[sz]e\b|\bsummary\b|\brecap\b|\bgive me an overview\b"),
     ("report", r"\bwhat (?:did|has|have|does|else did) (?:\w+ ){1,3}(?:say|said|tell|told|mention|mentioned|announce|talk about|ask)\b|\bwhat was (?:said|mentioned|discussed)\b|\btell me about\b|\bwhat do you know about\b"),
+    ("report", r"^who(?:'s| is| was) (?-i:[A-Z][\w'-]*(?: [A-Z][\w'-]*)?)\s*[?.!]*$"),
     ("colour", r"\b(?:what|which) colou?r|\bcolou?r (?:is|was|are|of)\b"),
     ("money", r"\bhow much (?:\w+ ){0,6}(?:cost|costs|pay|paid|spend|spent|charge|charged|owe|price|worth|rent|earn|money)\b|\bhow much (?:is|was|are|were) (?!left)|\b(?:what|which) (?:is|was|are|were)? ?(?:the )?(?:\w+ ){0,2}(?:price|cost|fee|rent|salary|budget)\b|\bhow expensive\b"),
     ("number", r"\bhow (?:many|much|old|tall|far|long|big|heavy|wide|large|high|deep|fast)\b"),

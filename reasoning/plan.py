@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from memory.records import Kind
-from reasoning import composed, relative, seeing, spans, supposed
+from reasoning import composed, latest, relative, seeing, spans, supposed
 from reasoning.analysis import Analysis
 from reasoning.evidence import Passage, Source, is_instruction, newest
 from reasoning.matching import Matcher
@@ -16,6 +16,7 @@ from reasoning.nearness import Nearness
 from reasoning.planned import Plan, abstain
 from reasoning.retrieval import Retriever, Scope
 from reasoning.timeparse import TimeReference
+from reasoning.values import has_form
 from reasoning.words import SHOWS
 
 _MAX_LONG_ANSWER = 70
@@ -66,6 +67,11 @@ async def _decide(
         return await seeing.of_present(when, scope, retriever, matcher)
     if seeing.ASKS_WHAT_WAS_SEEN.match(when.rest):
         return await seeing.of_views(when, scope, retriever)
+    extreme = latest.asked(when.rest)
+    if extreme is not None:
+        return await latest.of_latest(extreme, when, scope, retriever)
+    if seeing.ASKS_FOR_SCREENS.match(when.rest):
+        return await seeing.of_screens(when, scope, retriever)
     beside = await relative.of_relative(when, scope, retriever, near, sights=True)
     if beside is not None:
         return beside
@@ -82,6 +88,8 @@ async def _decide(
             return placed
     if analysis.asked in ("summary", "report", "screen") and not analysis.required:
         return await _of_span(analysis, when, scope, retriever)
+    if _of_nothing_named(analysis, when):
+        return abstain()
     found = await retriever.find(analysis, when, scope, matcher)
     if analysis.asked in ("count", "moment", "elapsed") or (analysis.asked == "when" and not found):
         return await _of_time(analysis, when, scope, retriever, near, found)
@@ -116,6 +124,12 @@ def _of_now(asked: str, scope: Scope, agent_name: str) -> Plan | None:
 
 def _of_persons(analysis: Analysis) -> bool:
     return any(t.stem in ("person", "face") for t in analysis.required)
+
+
+def _of_nothing_named(analysis: Analysis, when: TimeReference) -> bool:
+    """Any place would answer "Where was I?", so none does."""
+    named = analysis.required or analysis.alternatives or when.bounded
+    return not named and has_form(analysis.asked)
 
 
 def _screens_only(analysis: Analysis) -> bool:
@@ -189,9 +203,14 @@ def _of_several(analysis: Analysis, found: list[Passage]) -> Plan:
     if analysis.asked == "screen":
         first = next((p for p in found if p.main.kind == "screen_text"), found[0])
         return Plan((first,), composed.quote(first))
-    if any(is_instruction(p.text) or p.heard_as for p in chosen):
+    # A slide's few words tempt a small model to say more about it than they do.
+    if any(is_instruction(p.text) or p.heard_as or _shown(p) for p in chosen):
         return Plan(tuple(chosen), composed.lines(chosen))
     return Plan(tuple(chosen), max_tokens=_MAX_LONG_ANSWER)
+
+
+def _shown(passage: Passage) -> bool:
+    return passage.main.kind == "screen_text"
 
 
 def _said_by(source: Source, name: str) -> bool:

@@ -90,7 +90,7 @@ class Retriever:
         keywords = " ".join(t.word for t in analysis.required)
         if not found and keywords:
             found = await self._find(keywords, when, scope, matcher)
-        if not found and when.bounded:
+        if not found and when.bounded and keywords:
             found = await self._find(when.rest, TimeReference(when.rest), scope, matcher)
         if not found and keywords and len(analysis.terms) > 1:
             found = await self._misheard(keywords, when, scope, matcher)

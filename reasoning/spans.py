@@ -22,6 +22,7 @@ LONG = 900.0  # seconds; a shorter span is told from its moments
 TOLD = 6  # quotes in an answer
 COARSE = 12  # more episodes than this, and the level above tells it better
 LEVELS = (1, 2, 3)
+_FEW = 2  # words
 
 Span = Literal["summary", "report"]
 
@@ -98,7 +99,13 @@ def _told(episodes: Sequence[Episode], span: Span, retriever: Retriever) -> list
 def _best(episode: Episode, span: Span) -> list[Quote]:
     """What was said before what was shown before what was seen; only what was said, of a talk."""
     kinds = ("speech",) if span == "report" else ("speech", "screen_text", "vision")
-    return [q for kind in kinds for q in episode.quotes if q.observation.kind == kind]
+    quotes = [q for kind in kinds for q in episode.quotes if q.observation.kind == kind]
+    return sorted(quotes, key=_says_little)
+
+
+def _says_little(quote: Quote) -> bool:
+    """What is said in two words, "Um, okay", tells nothing of an hour."""
+    return quote.observation.kind == "speech" and len(quote.observation.text.split()) <= _FEW
 
 
 async def _tail(
