@@ -199,7 +199,8 @@ def _of_several(analysis: Analysis, found: list[Passage]) -> Plan:
         ]
     if not found:
         return abstain()
-    chosen = sorted(found[:_LINES], key=lambda p: p.at)
+    told = {p.text.casefold(): p for p in reversed(found)}  # each text once, where it fits best
+    chosen = sorted([p for p in found if told[p.text.casefold()] is p][:_LINES], key=lambda p: p.at)
     if analysis.asked == "screen":
         first = next((p for p in found if p.main.kind == "screen_text"), found[0])
         return Plan((first,), composed.quote(first))
