@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from memory.records import Kind
-from reasoning import composed, seeing, spans, supposed
+from reasoning import composed, relative, seeing, spans, supposed
 from reasoning.analysis import Analysis
 from reasoning.evidence import Passage, Source, is_instruction, newest
 from reasoning.matching import Matcher
@@ -16,10 +16,10 @@ from reasoning.nearness import Nearness
 from reasoning.planned import Plan, abstain
 from reasoning.retrieval import Retriever, Scope
 from reasoning.timeparse import TimeReference
+from reasoning.words import SHOWS
 
 _MAX_LONG_ANSWER = 70
 _LINES = 5  # memories for an open question
-_SHOWS = frozenset("screen slide page whiteboard board monitor display presentation".split())
 _TIME_NOW = re.compile(
     r"^(?:so )?(?:what time is it|what's the time|what is the time|what(?:'s| is) the date|"
     r"(?:what|which) (?:day|date) is (?:it|this)|do you (?:know|have) (?:what|the) time(?: it is)?)"
@@ -43,6 +43,8 @@ async def decide(
 ) -> Plan:
     """Finds the evidence and says what to do with it; where there is none, whether there was."""
     plan = await _decide(analysis, when, scope, retriever, near, agent_name)
+    if plan.abstained and not when.present:
+        plan = await relative.of_relative(when, scope, retriever, near) or plan
     if plan.abstained and not when.present and await retriever.gave_up(analysis, when, scope):
         return abstain("no longer kept")
     return plan
@@ -64,6 +66,9 @@ async def _decide(
         return await seeing.of_present(when, scope, retriever, matcher)
     if seeing.ASKS_WHAT_WAS_SEEN.match(when.rest):
         return await seeing.of_views(when, scope, retriever)
+    beside = await relative.of_relative(when, scope, retriever, near, sights=True)
+    if beside is not None:
+        return beside
     span = spans.asked(when.rest)
     if span is not None:
         told = await spans.of_long(span, when, scope, retriever)
@@ -115,7 +120,7 @@ def _of_persons(analysis: Analysis) -> bool:
 
 def _screens_only(analysis: Analysis) -> bool:
     """Nothing but the thing that shows is named."""
-    return all(t.stem in _SHOWS for t in analysis.required)
+    return all(t.stem in SHOWS for t in analysis.required)
 
 
 async def _of_time(

@@ -21,7 +21,10 @@ _VIEWS = 5  # pictures that tell what was seen
 _ON_SCREEN = re.compile(r"\b(?:screen|slides?|page|whiteboard|board|monitor|display)\b", re.I)
 _PEOPLE = re.compile(r"\b(\d+) (?:people|person|faces?)\b")
 ASKS_WHAT_WAS_SEEN = re.compile(
-    r"^(?:and )?what (?:all )?(?:did|have|had) you (?:just |already )?(?:see|seen|notice|noticed)(?: so far)?\s*[?.]*$",
+    r"^(?:and )?(?:what (?:all )?(?:did|have|had) you (?:just |already )?(?:see|seen|notice|noticed)|"
+    r"(?:please |(?:can|could|would|will) you (?:please )?)?(?:summari[sz]e|sum up|recap|describe|list|tell me|show me) "
+    r"(?:what|everything|all|the things)(?: that)? you(?:'ve| have)? (?:just )?(?:saw|seen|noticed)|"
+    r"what (?:was|were|has been|have been) (?:seen|visible))(?: so far| (?:in|on) (?:the|this) (?:recording|video|stream|camera))?\s*[?.!]*$",
     re.I,
 )
 

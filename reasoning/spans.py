@@ -26,16 +26,21 @@ LEVELS = (1, 2, 3)
 Span = Literal["summary", "report"]
 
 _OF = r"(?:day|morning|afternoon|evening|night|hour|meeting|session|stream|recording|conversation)"
+_TALKED = r"(?:talk(?:ed|ing)?(?: about)?|discuss(?:ed|ing)?|sp(?:eak|oken|eaking) about)"
+_TELL = r"(?:summari[sz]e|sum up|recap)"
 _ASKS = re.compile(
     r"^(?:and |so |please |well,? )*(?:(?:can|could|would|will) you (?:please )?)?"
     r"(?:(?:give|tell|show) me |let me have |i(?:'d| would) like |i want )?"
-    r"(?:(?P<summary>summari[sz]e|sum up|recap|(?:an? |the )?(?:quick |short |brief )?"
+    rf"(?:(?P<report>(?:{_TELL} )?(?:what (?:all |else )?(?:did|have|were|had) (?:we|they|people|you all) "
+    rf"(?:been )?(?:all )?{_TALKED}|"
+    r"what (?:was|were|has been|have been|is being) (?:all )?(?:talked about|discussed|said|spoken about))|"
+    rf"{_TELL} (?:what|everything|all)(?: that)? (?:you(?:'ve| have)? heard|(?:we|they|people)(?:'ve| have| had)? "
+    r"(?:said|discussed|talked about)))|"
+    rf"(?P<summary>{_TELL}(?: (?:everything|it|this|that|what(?: has)? happened|what(?:'s| has| was) (?:been )?going on))?|"
+    r"(?:an? |the )?(?:quick |short |brief )?"
     r"(?:summary|recap|overview)|what (?:all |else )?(?:happened|has happened|went on|was going on|"
     r"happened here|did (?:i|we) miss|have (?:i|we) missed)|"
-    r"what(?: has|'s| have) (?:been (?:going on|happening)|happened))|"
-    r"(?P<report>what (?:all |else )?(?:did|have|were|had) (?:we|they|people|you all) (?:been )?(?:all )?"
-    r"(?:talk(?:ed|ing)?(?: about)?|discuss(?:ed|ing)?|sp(?:eak|oken|eaking) about)|"
-    r"what (?:was|were|has been|have been|is being) (?:all )?(?:talked about|discussed|said|spoken about)))"
+    r"what(?: has|'s| have) (?:been (?:going on|happening)|happened)))"
     rf"(?: (?:so far|please|here|for me|all|today|while i was (?:away|gone|out)|about|"
     rf"(?:of|in|during|for) (?:the|this|my|our) (?:whole )?{_OF}|(?:the|this|my|our) (?:whole )?{_OF}|of))*"
     r"\s*[?.!]*$",
