@@ -10,7 +10,7 @@ arithmetic and bandwidth, measured in the same run, allow at best.
 
 Each row is a line of JSON on standard output as soon as it is measured, tables for people go to
 standard error. A part that fails says why, and the others go on; the exit status is then 1. Of packages
-it needs torch, transformers, numpy and pillow (with rich for the tables, opencv for nothing).
+it needs torch, transformers with what that brings, numpy and pillow.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bench.gpu_answers import Answers
     from bench.gpu_floor import Peak
 
-NEEDED = ("torch", "transformers", "tokenizers", "numpy", "PIL")
+NEEDED = ("torch", "transformers", "tokenizers", "numpy", "PIL", "rich")
 
 
 def main(arguments: list[str]) -> None:
@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> None:
             importlib.import_module(name)
     except ImportError as error:
         version = importlib.metadata.version("transformers")
-        parser.error(f"the installed transformers {version} does not do: {error}")
+        parser.error(f"it does not load beside transformers {version}: {error}")
     failed = asyncio.run(Bench(given).run())
     if failed:
         print(f"not measured, or not to the end: {', '.join(failed)}", file=sys.stderr)

@@ -111,9 +111,13 @@ class Answers:
         computed = counts.prompt_tokens - counts.reused_tokens - computed
         return First(took, cache.encoded - encoded, computed)
 
-    def forget(self, pictures: bool) -> None:
+    async def forget(self, pictures: bool) -> None:
         """What was kept is gone: keys and values and, if asked, encoded pictures."""
-        self.generator.engine.rows.forget()
+        rows = self.generator.engine.rows
+        # An answer that was left ends with the model's next step; until then its row keeps all.
+        while any(row.busy for row in rows.rows):  # noqa: ASYNC110 - its thread sets no event
+            await asyncio.sleep(0.001)
+        rows.forget()
         if pictures:
             self.generator.tower.cache.clear()
 

@@ -41,7 +41,7 @@ def _first_row(
 
 
 async def _cold(answers: Answers, count: int) -> First:
-    answers.forget(pictures=True)
+    await answers.forget(pictures=True)
     return await answers.first(answers.prompt(answers.pictures.take(count), "What is this?"))
 
 
@@ -59,7 +59,7 @@ async def _as_asked(answers: Answers, count: int, prepared: bool) -> First:
     remembered = answers.pictures.take(max(0, count - LIVE))
     await answers.first(answers.prompt(remembered, "What was there?"))
     if not prepared:
-        answers.forget(pictures=False)
+        await answers.forget(pictures=False)
     now = answers.pictures.take(min(LIVE, count), live=True)
     return await answers.first(answers.prompt((*remembered, *now), "What is this?"))
 
@@ -76,7 +76,7 @@ async def _shown_before(answers: Answers, count: int, prefix: bool) -> First:
     shown = answers.pictures.take(count)
     await answers.first(answers.prompt(shown, "What is on the left?"))
     if not prefix:
-        answers.forget(pictures=False)
+        await answers.forget(pictures=False)
     return await answers.first(answers.prompt(shown, "Who stands there?"))
 
 

