@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 import typer
@@ -215,17 +215,22 @@ def timeline(
     url: Url = None,
     start: Annotated[float | None, typer.Option(help="From this second.")] = None,
     end: Annotated[float | None, typer.Option(help="To this second.")] = None,
+    level: Annotated[
+        Literal["minutes", "hours", "days"] | None,
+        typer.Option(help="Not moments but the episodes they were compressed into."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """A stream's moments in order, or the list of streams."""
+    """A stream's moments in order, or its episodes, or the list of streams."""
     printer = show.Printer(as_json)
 
     async def reading(client: Client) -> None:
         if stream_id is None:
             printer.streams((await client.get("/v1/streams"))["streams"])
             return
-        path = stream_path(stream_id, "timeline")
-        printer.moments((await client.get(path, start=start, end=end))["moments"])
+        what = "episodes" if level else "timeline"
+        found = await client.get(stream_path(stream_id, what), start=start, end=end, level=level)
+        printer.moments(found["episodes" if level else "moments"])
 
     _with_client(load(store=store), url, reading)
 

@@ -9,7 +9,7 @@ around them, so that a name alone finds nothing.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from perception.records import Kind
@@ -124,20 +124,14 @@ def moved(rng: random.Random, people: People) -> list[Said]:
 
 def departures(rng: random.Random, people: People) -> list[Said]:
     """A time that differs by day and by town."""
-    pairs = _Pairs(rng, people.towns, _DAYS)
-
-    def line(town: str, day: str) -> str:
-        return f"the {day} bus to {town} leaves at {rng.randint(6, 22)}:{rng.randint(10, 59)}"
-
-    return [
-        (
-            line(town, day),
-            f"At what hour does the coach for {town} depart on a {day}?",
-            [line(town, one) for one in pairs.else_of(town)[:2]]
-            + [line(pairs.others_with(day)[0], day)],
-        )
-        for town, day in pairs.facts
-    ]
+    return _by_day(
+        rng,
+        people.towns,
+        lambda town, day: (
+            f"the {day} bus to {town} leaves at {rng.randint(6, 22)}:{rng.randint(10, 59)}"
+        ),
+        "At what hour does the coach for {} depart on a {}?",
+    )
 
 
 def prices(rng: random.Random, people: People) -> list[Said]:
@@ -163,19 +157,29 @@ def prices(rng: random.Random, people: People) -> list[Said]:
 
 def rooms(rng: random.Random, people: People) -> list[Said]:
     """A sign that differs by day and group."""
-    pairs = _Pairs(rng, _GROUPS, _DAYS)
+    return _by_day(
+        rng,
+        _GROUPS,
+        lambda group, day: (
+            f"{group} circle\n{day} {rng.randint(8, 19)}:15\nRoom {rng.randint(100, 999)}"
+        ),
+        "In which room do the {} people get together on {}?",
+    )
 
-    def sign(group: str, day: str) -> str:
-        return f"{group} circle\n{day} {rng.randint(8, 19)}:15\nRoom {rng.randint(100, 999)}"
 
+def _by_day(
+    rng: random.Random, ones: Sequence[str], line: Callable[[str, str], str], question: str
+) -> list[Said]:
+    """What a line tells of each on a day, among the same of other days and of another."""
+    pairs = _Pairs(rng, ones, _DAYS)
     return [
         (
-            sign(group, day),
-            f"In which room do the {group} people get together on {day}?",
-            [sign(group, one) for one in pairs.else_of(group)[:2]]
-            + [sign(pairs.others_with(day)[0], day)],
+            line(one, day),
+            question.format(one, day),
+            [line(one, other) for other in pairs.else_of(one)[:2]]
+            + [line(pairs.others_with(day)[0], day)],
         )
-        for group, day in pairs.facts
+        for one, day in pairs.facts
     ]
 
 

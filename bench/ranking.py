@@ -27,9 +27,9 @@ import numpy as np
 import numpy.typing as npt
 
 import models
-from bench.conversations import Asked, Conversation, load, recall
+from bench.conversations import Asked, Conversation, load
 from bench.table import report
-from bench.weights import DEPTH, Example, fit, gather
+from bench.weights import Example, fit, gather, others, recalls
 from memory.embedder import MiniLM
 from memory.index import Floats
 from memory.ranking import FEATURES, WEIGHTS
@@ -96,14 +96,14 @@ def compared(examples: dict[str, list[Example]]) -> list[dict[str, Any]]:
     """A row for each conversation left out, and their mean."""
     rows: list[dict[str, Any]] = []
     for name, held_out in examples.items():
-        others = [one for other, group in examples.items() if other != name for one in group]
+        rest = others(examples, name)
         equal = np.full(len(FEATURES), WEIGHTS.mean(), np.float32)
-        starts = {"shipped": WEIGHTS, "fitted": fit(others), "equal": equal}
-        row: dict[str, Any] = {"left out": name, "learned from": len(others)}
+        starts = {"shipped": WEIGHTS, "fitted": fit(rest), "equal": equal}
+        row: dict[str, Any] = {"left out": name, "learned from": len(rest)}
         for start, weights in starts.items():
-            learned = refined(others, weights)
-            row[f"{start} before"] = recalled(held_out, weights)
-            row[f"{start} after"] = recalled(held_out, learned)
+            learned = refined(rest, weights)
+            row[f"{start} before"] = float(np.mean(recalls(held_out, weights)))
+            row[f"{start} after"] = float(np.mean(recalls(held_out, learned)))
             row[f"{start} moved"] = float(np.abs(learned - weights).max())
         rows.append(row)
     numbers = [key for key in rows[0] if key != "left out"]
@@ -119,15 +119,6 @@ def refined(examples: Sequence[Example], weights: Floats) -> Floats:
         cited = np.isin(shown, example.right)
         learner.cited(example.features[shown], cited)
     return learner.weights
-
-
-def recalled(examples: Sequence[Example], weights: Floats) -> float:
-    """Mean recall@10."""
-    found = []
-    for example in examples:
-        best = np.argsort(-(example.features @ weights), kind="stable")[:DEPTH]
-        found.append(recall([example.refs[at] for at in best], example.asked))
-    return float(np.mean(found))
 
 
 class Learner:

@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> None:
     embedder = MiniLM(models.locate("minilm"))
     examples = {str(path.stem): gather(load(path), embedder) for path in given.conversations}
     rows = [
-        _row(f"{name} left out", held_out, fit(_others(examples, name)))
+        _row(f"{name} left out", held_out, fit(others(examples, name)))
         for name, held_out in examples.items()
     ]
     every = [example for group in examples.values() for example in group]
@@ -100,22 +100,29 @@ def fit(examples: Sequence[Example]) -> Floats:
     return weights.astype(np.float32)
 
 
-def _others(examples: dict[str, list[Example]], name: str) -> list[Example]:
+def others(examples: dict[str, list[Example]], name: str) -> list[Example]:
+    """Of every conversation but that one."""
     return [example for other, group in examples.items() if other != name for example in group]
 
 
-def _row(name: str, examples: Sequence[Example], weights: Floats) -> dict[str, Any]:
-    recalls = defaultdict(list)
+def recalls(examples: Sequence[Example], weights: Floats) -> list[float]:
+    """Recall@10 of each question under those weights."""
+    found = []
     for example in examples:
         best = np.argsort(-(example.features @ weights), kind="stable")[:DEPTH]
-        recalls[example.asked.category].append(
-            recall([example.refs[at] for at in best], example.asked)
-        )
-    every = [value for values in recalls.values() for value in values]
+        found.append(recall([example.refs[at] for at in best], example.asked))
+    return found
+
+
+def _row(name: str, examples: Sequence[Example], weights: Floats) -> dict[str, Any]:
+    every = recalls(examples, weights)
+    by_category = defaultdict(list)
+    for example, value in zip(examples, every, strict=True):
+        by_category[example.asked.category].append(value)
     return {
         "conversation": name,
         f"recall@{DEPTH}": float(np.mean(every)),
-        **{category: float(np.mean(values)) for category, values in sorted(recalls.items())},
+        **{category: float(np.mean(values)) for category, values in sorted(by_category.items())},
         **{
             f"w {feature}": round(float(w), 2) for feature, w in zip(FEATURES, weights, strict=True)
         },

@@ -12,12 +12,13 @@ import hashlib
 import json
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import lancedb
 
 from memory.errors import KeyframeNotFound, KeyframeTorn, StoreUnreachable, WriteFailed
 from memory.failures import reason
+from memory.fence import fenced
 from memory.lease import SECONDS, Lease
 from memory.media import check_digest
 from memory.objects import Objects
@@ -36,7 +37,7 @@ class Bucket:
         lease_seconds: float = SECONDS,
     ) -> None:
         self._objects = Objects(url, environment)
-        self.media = BucketMedia(self._objects)
+        self.media = BucketMedia(self._objects, self._fence)
         self._lease_seconds = lease_seconds
         self._lease: Lease | None = None
         self._tag: str | None = None  # of the seal that this writer wrote
@@ -56,20 +57,23 @@ class Bucket:
 
     def connect(self) -> lancedb.DBConnection:
         try:
-            return connect(f"{self.name}/tables", self._objects.storage_options)
+            db = connect(f"{self.name}/tables", self._objects.storage_options)
         except (OSError, RuntimeError, ValueError) as failure:  # it quotes what the server said
             raise StoreUnreachable(
                 f"the store at {self.name} cannot be reached: {reason(str(failure))}"
             ) from None
+        return db if self._lease is None else fenced(db, self._fence)
 
     def read(self, name: str) -> bytes | None:
         found = self._objects.get(name)
         return None if found is None else found.content
 
     def write(self, name: str, content: bytes) -> None:
+        self._fence()
         self._objects.put(name, content)
 
     def remove(self, name: str) -> None:
+        self._fence()
         self._objects.remove(name)
 
     def bytes(self, beneath: str = "") -> int:
@@ -110,17 +114,28 @@ class Bucket:
         return {} if there is None else _versions(there.content)
 
     def check(self) -> None:
-        if self._fenced_off:
-            raise WriteFailed(f"another process writes to the store at {self.name}; open it again")
+        self._check_seal()
         if self._lease is not None:
             self._lease.check()
 
+    def _fence(self) -> None:
+        """Just before each change. One that only reads has no lease."""
+        self._check_seal()
+        if self._lease is not None:
+            self._lease.fence()
+
+    def _check_seal(self) -> None:
+        if self._fenced_off:
+            raise WriteFailed(f"another process writes to the store at {self.name}; open it again")
+
 
 class BucketMedia:
-    """Implements `memory.place.Media`. The only writer knows the sizes without asking each time."""
+    """Implements `memory.place.Media`. The only writer knows the sizes without asking each time.
+    `fence` is called before each change."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, fence: Callable[[], None]) -> None:
         self._objects = objects
+        self._fence = fence
         self._guard = threading.Lock()
         self._known: dict[str, int] | None = None
         self.only_writer = False
@@ -129,6 +144,7 @@ class BucketMedia:
         check_digest(digest, content)
         if self.size(digest) == len(content):
             return
+        self._fence()
         self._objects.put(_place(digest), content)
         if self.only_writer:
             self._all()[digest] = len(content)
@@ -153,6 +169,7 @@ class BucketMedia:
         size = self.size(digest)
         if size is None:
             return 0
+        self._fence()
         self._objects.remove(_place(digest))
         if self.only_writer:
             self._all().pop(digest, None)

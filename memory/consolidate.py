@@ -30,6 +30,7 @@ from memory.compress import (
 from memory.episode_rows import EPISODES, Placed, episode_of, episode_row, in_order, placed_of
 from memory.episodes import LEVELS, Limits, segments
 from memory.records import Episode, Quote
+from memory.strays import Strays
 from memory.tables import Tables, any_of, quote, select
 from memory.vectors import Vectorizer
 from perception.records import Stream
@@ -83,6 +84,7 @@ class Consolidation:
         self._clock = clock
         self._followed: dict[str, _Followed] = {}
         self._late: dict[str, set[float]] = {}
+        self._strays = Strays(tables, lambda: streams().keys(), lambda id: self.reached(id)[0])
         self.reload()
 
     def reload(self) -> None:
@@ -106,6 +108,12 @@ class Consolidation:
             except BaseException:
                 self._late.setdefault(stream_id, set()).update(starts)
                 raise
+            return True
+        found = self._strays.look()
+        if found is not None:
+            stream_id, starts = found
+            if starts:
+                self._late.setdefault(stream_id, set()).update(starts)
             return True
         return any(self._due(stream) for stream in list(self._streams().values()))
 
@@ -205,21 +213,22 @@ class Consolidation:
 
     def _made_anew(self, stream: Stream, old: Episode | None, late: list[Held]) -> list[Change]:
         """The episode with what came late into it; what would stretch it too far stands by itself."""
+        changed: list[Change] = []
         if old is not None:
-            span = max(late[-1].end, old.end) - min(late[0].start, old.start)
-            if span <= 1.5 * LEVELS[1].longest:
+            near = _near(old, late)
+            taken = {moment.id for moment in near}
+            late = [moment for moment in late if moment.id not in taken]
+            if near:
                 known = moments_named(self._tables, old.children)
-                held = {m.id: m for m in (*known, *late)}
+                held = {m.id: m for m in (*known, *near)}
                 moments = sorted(held.values(), key=lambda m: (m.start, m.id))
                 kept = [quote for quote in old.quotes if quote.outlived]
                 new = self._compressed(stream, moments, kept, old.children)
                 # Where a moment that was given up ended is known from the episode alone.
                 longer = replace(new.episode, end=max(new.episode.end, old.end))
-                return [(old, replace(new, episode=longer))]
-        held_by = set(old.children) if old is not None else set()
-        free = [moment for moment in late if moment.id not in held_by]
-        spans = segments([unit_of(moment) for moment in free], LEVELS[1], ended=True)
-        return [(None, self._compressed(stream, free[a:b])) for a, b in spans]
+                changed.append((old, replace(new, episode=longer)))
+        spans = segments([unit_of(moment) for moment in late], LEVELS[1], ended=True)
+        return [*changed, *((None, self._compressed(stream, late[a:b])) for a, b in spans)]
 
     def _renew_above(self, stream: Stream, level: int, changed: list[Change]) -> None:
         """Those that hold a changed episode, or after whose start a new one comes."""
@@ -274,3 +283,15 @@ def _beside(
         at = max(0, bisect_right(starts, moment.start) - 1)
         groups.setdefault(at, []).append(moment)
     return [(episodes[at] if episodes else None, group) for at, group in groups.items()]
+
+
+def _near(old: Episode, late: Sequence[Held]) -> list[Held]:
+    """Those that an episode can take in, or holds, and is not much longer than one may be."""
+    begin, reach = old.start, old.end
+    near = []
+    for moment in late:
+        begin_then, reach_then = min(begin, moment.start), max(reach, moment.end)
+        if moment.id in old.children or reach_then - begin_then <= 1.5 * LEVELS[1].longest:
+            near.append(moment)
+            begin, reach = begin_then, reach_then
+    return near

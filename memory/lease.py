@@ -2,8 +2,9 @@
 
 Taking, renewing and giving back are conditional writes, so of two that try one succeeds. A lease
 that was not renewed for its time, by the server's clock, may be taken over; its holder, by its own
-clock, stops before that. What a holder that slept through it had under way is fenced off elsewhere:
-the next one writes the seal and every table anew (`bucket.py`), and a late commit finds that changed.
+clock, stops before that, and asks the server just before each change whether it still is the holder
+(`fence.py`). Of a change that was already on its way to the server when its holder stopped, the commit
+fails: the next holder writes the seal and every table anew (`bucket.py`), and it finds that changed.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Lease:
         self._clock = clock
         self._guard = threading.Lock()
         self._lost = False
+        self._name = secrets.token_hex(8)
         self.taken_over = False
         self.epoch = 1
         self._tag = self._take()
@@ -64,15 +66,21 @@ class Lease:
         if not self._lost and self._clock() > self._until - self._seconds / 2:
             with suppress(StoreUnreachable):  # then what is left of it counts
                 self.renew()
-        if self._lost:
-            raise WriteFailed(
-                f"another process has taken over the store at {self._objects.url}; open it again"
-            )
+        self._check_not_lost()
         if self._clock() >= self._until:
             raise WriteFailed(
                 f"the store at {self._objects.url} could not be reached in time to keep it; "
                 "nothing is written until it can"
             )
+
+    def fence(self) -> None:
+        """As `check`, by what the server has: a clock may have stood still with its process. Raises
+        `WriteFailed`, `StoreUnreachable`."""
+        self.check()
+        held = self._objects.get(NAME)
+        if held is None or _owner(held).get("holder") != self._name:
+            self._lost = True
+        self._check_not_lost()
 
     def release(self) -> None:
         """Give it back; where the server cannot be reached it runs out by itself."""
@@ -97,6 +105,12 @@ class Lease:
                 self._lost = True
             else:
                 self._tag, self._until = tag, began + self._seconds
+
+    def _check_not_lost(self) -> None:
+        if self._lost:
+            raise WriteFailed(
+                f"another process has taken over the store at {self._objects.url}; open it again"
+            )
 
     def _take(self) -> str:
         while True:
@@ -136,6 +150,7 @@ class Lease:
         owner = {
             "pid": os.getpid(),
             "host": socket.gethostname(),
+            "holder": self._name,
             "epoch": self.epoch,
             "seconds": self._seconds,
             "free": free,

@@ -82,6 +82,7 @@ class Upkeep:
                 more = next(pieces, self) is not self
 
     def _run(self) -> None:
+        told = ""
         while not self._ended.wait(BREATH):
             self._due.wait(INTERVAL)
             self._due.clear()
@@ -89,5 +90,8 @@ class Upkeep:
                 return
             try:
                 self.look()
-            except Exception:  # upkeep must go on when the disk has room again
-                log.exception("maintenance failed; it will be tried again")
+                told = ""
+            except Exception as failure:  # upkeep must go on when the disk has room again
+                if str(failure) != told:
+                    log.exception("maintenance failed; it will be tried again")
+                told = str(failure)

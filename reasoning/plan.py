@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from memory.records import Kind
-from reasoning import composed, seeing, spans, supposed
+from reasoning import composed, latest, relative, seeing, spans, supposed
 from reasoning.analysis import Analysis
 from reasoning.evidence import Passage, Source, is_instruction, newest
 from reasoning.matching import Matcher
@@ -16,10 +16,11 @@ from reasoning.nearness import Nearness
 from reasoning.planned import Plan, abstain
 from reasoning.retrieval import Retriever, Scope
 from reasoning.timeparse import TimeReference
+from reasoning.values import has_form
+from reasoning.words import SHOWS
 
 _MAX_LONG_ANSWER = 70
 _LINES = 5  # memories for an open question
-_SHOWS = frozenset("screen slide page whiteboard board monitor display presentation".split())
 _TIME_NOW = re.compile(
     r"^(?:so )?(?:what time is it|what's the time|what is the time|what(?:'s| is) the date|"
     r"(?:what|which) (?:day|date) is (?:it|this)|do you (?:know|have) (?:what|the) time(?: it is)?)"
@@ -43,6 +44,8 @@ async def decide(
 ) -> Plan:
     """Finds the evidence and says what to do with it; where there is none, whether there was."""
     plan = await _decide(analysis, when, scope, retriever, near, agent_name)
+    if plan.abstained and not when.present:
+        plan = await relative.of_relative(when, scope, retriever, near) or plan
     if plan.abstained and not when.present and await retriever.gave_up(analysis, when, scope):
         return abstain("no longer kept")
     return plan
@@ -64,6 +67,14 @@ async def _decide(
         return await seeing.of_present(when, scope, retriever, matcher)
     if seeing.ASKS_WHAT_WAS_SEEN.match(when.rest):
         return await seeing.of_views(when, scope, retriever)
+    extreme = latest.asked(when.rest)
+    if extreme is not None:
+        return await latest.of_latest(extreme, when, scope, retriever)
+    if seeing.ASKS_FOR_SCREENS.match(when.rest):
+        return await seeing.of_screens(when, scope, retriever)
+    beside = await relative.of_relative(when, scope, retriever, near, sights=True)
+    if beside is not None:
+        return beside
     span = spans.asked(when.rest)
     if span is not None:
         told = await spans.of_long(span, when, scope, retriever)
@@ -77,6 +88,8 @@ async def _decide(
             return placed
     if analysis.asked in ("summary", "report", "screen") and not analysis.required:
         return await _of_span(analysis, when, scope, retriever)
+    if _of_nothing_named(analysis, when):
+        return abstain()
     found = await retriever.find(analysis, when, scope, matcher)
     if analysis.asked in ("count", "moment", "elapsed") or (analysis.asked == "when" and not found):
         return await _of_time(analysis, when, scope, retriever, near, found)
@@ -113,9 +126,15 @@ def _of_persons(analysis: Analysis) -> bool:
     return any(t.stem in ("person", "face") for t in analysis.required)
 
 
+def _of_nothing_named(analysis: Analysis, when: TimeReference) -> bool:
+    """Any place would answer "Where was I?", so none does."""
+    named = analysis.required or analysis.alternatives or when.bounded
+    return not named and has_form(analysis.asked)
+
+
 def _screens_only(analysis: Analysis) -> bool:
     """Nothing but the thing that shows is named."""
-    return all(t.stem in _SHOWS for t in analysis.required)
+    return all(t.stem in SHOWS for t in analysis.required)
 
 
 async def _of_time(
@@ -180,13 +199,19 @@ def _of_several(analysis: Analysis, found: list[Passage]) -> Plan:
         ]
     if not found:
         return abstain()
-    chosen = sorted(found[:_LINES], key=lambda p: p.at)
+    told = {p.text.casefold(): p for p in reversed(found)}  # each text once, where it fits best
+    chosen = sorted([p for p in found if told[p.text.casefold()] is p][:_LINES], key=lambda p: p.at)
     if analysis.asked == "screen":
         first = next((p for p in found if p.main.kind == "screen_text"), found[0])
         return Plan((first,), composed.quote(first))
-    if any(is_instruction(p.text) or p.heard_as for p in chosen):
+    # A slide's few words tempt a small model to say more about it than they do.
+    if any(is_instruction(p.text) or p.heard_as or _shown(p) for p in chosen):
         return Plan(tuple(chosen), composed.lines(chosen))
     return Plan(tuple(chosen), max_tokens=_MAX_LONG_ANSWER)
+
+
+def _shown(passage: Passage) -> bool:
+    return passage.main.kind == "screen_text"
 
 
 def _said_by(source: Source, name: str) -> bool:

@@ -90,7 +90,7 @@ class Retriever:
         keywords = " ".join(t.word for t in analysis.required)
         if not found and keywords:
             found = await self._find(keywords, when, scope, matcher)
-        if not found and when.bounded:
+        if not found and when.bounded and keywords:
             found = await self._find(when.rest, TimeReference(when.rest), scope, matcher)
         if not found and keywords and len(analysis.terms) > 1:
             found = await self._misheard(keywords, when, scope, matcher)
@@ -256,6 +256,13 @@ class Retriever:
             and s.observation.start <= end
             and _within(s, when)
         ]
+
+    def where(self, source: Source, scope: Scope) -> Scope:
+        """The scope as it is in the stream that the source is of."""
+        own = [s for s in self._streams if s.id == source.observation.stream_id]
+        if not own or (scope.stream is not None and own[0].id == scope.stream.id):
+            return scope
+        return replace(scope, stream=own[0], stream_id=own[0].id, now=own[0].seconds)
 
     def extent(self, when: TimeReference, scope: Scope) -> tuple[float, float]:
         """From when to when the question reaches, in seconds of the stream asked about."""

@@ -18,10 +18,25 @@ from reasoning.timeparse import TimeReference
 
 _PRESENT = 8.0  # seconds that still are now
 _VIEWS = 5  # pictures that tell what was seen
+_SCREENS = 6  # texts that tell what was shown
 _ON_SCREEN = re.compile(r"\b(?:screen|slides?|page|whiteboard|board|monitor|display)\b", re.I)
 _PEOPLE = re.compile(r"\b(\d+) (?:people|person|faces?)\b")
 ASKS_WHAT_WAS_SEEN = re.compile(
-    r"^(?:and )?what (?:all )?(?:did|have|had) you (?:just |already )?(?:see|seen|notice|noticed)(?: so far)?\s*[?.]*$",
+    r"^(?:and )?(?:what (?:all )?(?:did|have|had) you (?:just |already )?(?:see|seen|notice|noticed)|"
+    r"(?:please |(?:can|could|would|will) you (?:please )?)?(?:summari[sz]e|sum up|recap|describe|list|tell me|show me) "
+    r"(?:what|everything|all|the things)(?: that)? you(?:'ve| have)? (?:just )?(?:saw|seen|noticed)|"
+    r"what (?:was|were|has been|have been) (?:seen|visible))(?: so far| (?:in|on) (?:the|this) (?:recording|video|stream|camera))?\s*[?.!]*$",
+    re.I,
+)
+
+_AND = (
+    r"(?: (?:me|all|every|everything|what|the|a|of|that|was|were|has|have|been|is|text|texts|there|you|see|saw|seen|"
+    r"read|shown|displayed|written|so|far))*"
+)
+ASKS_FOR_SCREENS = re.compile(
+    rf"^(?:please )?(?:(?:list|show|tell|give|read|summari[sz]e|recap){_AND} (?:slides|screens|texts|signs|notices|"
+    r"(?:on|in) (?:the |a )?(?:screens?|slides?|whiteboard|board|display))|"
+    rf"(?:what|which)(?: other)? (?:slides|screens|texts|signs|notices) (?:were|was|have|did){_AND})\s*[?.!]*$",
     re.I,
 )
 
@@ -46,6 +61,16 @@ async def of_screen(scope: Scope, retriever: Retriever) -> Plan:
     shown = await retriever.between(TimeReference(""), scope)
     last = [s for s in shown if s.observation.kind == "screen_text"][-1:]
     passages = tuple(Passage(s.observation.text, (s,)) for s in last)
+    return Plan(passages, composed.lines(passages)) if passages else abstain()
+
+
+async def of_screens(when: TimeReference, scope: Scope, retriever: Retriever) -> Plan:
+    """The different texts that screens showed in a time, the last ones where there were many."""
+    shown: dict[str, Source] = {}
+    for source in await retriever.between(when, scope):
+        if source.observation.kind == "screen_text":
+            shown.setdefault(source.observation.text.casefold(), source)
+    passages = tuple(Passage(s.text, (s,)) for s in list(shown.values())[-_SCREENS:])
     return Plan(passages, composed.lines(passages)) if passages else abstain()
 
 

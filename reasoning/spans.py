@@ -22,20 +22,26 @@ LONG = 900.0  # seconds; a shorter span is told from its moments
 TOLD = 6  # quotes in an answer
 COARSE = 12  # more episodes than this, and the level above tells it better
 LEVELS = (1, 2, 3)
+_FEW = 2  # words
 
 Span = Literal["summary", "report"]
 
 _OF = r"(?:day|morning|afternoon|evening|night|hour|meeting|session|stream|recording|conversation)"
+_TALKED = r"(?:talk(?:ed|ing)?(?: about)?|discuss(?:ed|ing)?|sp(?:eak|oken|eaking) about)"
+_TELL = r"(?:summari[sz]e|sum up|recap)"
 _ASKS = re.compile(
     r"^(?:and |so |please |well,? )*(?:(?:can|could|would|will) you (?:please )?)?"
     r"(?:(?:give|tell|show) me |let me have |i(?:'d| would) like |i want )?"
-    r"(?:(?P<summary>summari[sz]e|sum up|recap|(?:an? |the )?(?:quick |short |brief )?"
+    rf"(?:(?P<report>(?:{_TELL} )?(?:what (?:all |else )?(?:did|have|were|had) (?:we|they|people|you all) "
+    rf"(?:been )?(?:all )?{_TALKED}|"
+    r"what (?:was|were|has been|have been|is being) (?:all )?(?:talked about|discussed|said|spoken about))|"
+    rf"{_TELL} (?:what|everything|all)(?: that)? (?:you(?:'ve| have)? heard|(?:we|they|people)(?:'ve| have| had)? "
+    r"(?:said|discussed|talked about)))|"
+    rf"(?P<summary>{_TELL}(?: (?:everything|it|this|that|what(?: has)? happened|what(?:'s| has| was) (?:been )?going on))?|"
+    r"(?:an? |the )?(?:quick |short |brief )?"
     r"(?:summary|recap|overview)|what (?:all |else )?(?:happened|has happened|went on|was going on|"
     r"happened here|did (?:i|we) miss|have (?:i|we) missed)|"
-    r"what(?: has|'s| have) (?:been (?:going on|happening)|happened))|"
-    r"(?P<report>what (?:all |else )?(?:did|have|were|had) (?:we|they|people|you all) (?:been )?(?:all )?"
-    r"(?:talk(?:ed|ing)?(?: about)?|discuss(?:ed|ing)?|sp(?:eak|oken|eaking) about)|"
-    r"what (?:was|were|has been|have been|is being) (?:all )?(?:talked about|discussed|said|spoken about)))"
+    r"what(?: has|'s| have) (?:been (?:going on|happening)|happened)))"
     rf"(?: (?:so far|please|here|for me|all|today|while i was (?:away|gone|out)|about|"
     rf"(?:of|in|during|for) (?:the|this|my|our) (?:whole )?{_OF}|(?:the|this|my|our) (?:whole )?{_OF}|of))*"
     r"\s*[?.!]*$",
@@ -93,7 +99,13 @@ def _told(episodes: Sequence[Episode], span: Span, retriever: Retriever) -> list
 def _best(episode: Episode, span: Span) -> list[Quote]:
     """What was said before what was shown before what was seen; only what was said, of a talk."""
     kinds = ("speech",) if span == "report" else ("speech", "screen_text", "vision")
-    return [q for kind in kinds for q in episode.quotes if q.observation.kind == kind]
+    quotes = [q for kind in kinds for q in episode.quotes if q.observation.kind == kind]
+    return sorted(quotes, key=_says_little)
+
+
+def _says_little(quote: Quote) -> bool:
+    """What is said in two words, "Um, okay", tells nothing of an hour."""
+    return quote.observation.kind == "speech" and len(quote.observation.text.split()) <= _FEW
 
 
 async def _tail(

@@ -42,11 +42,14 @@ class Speaker(Protocol):
 class PiperSpeaker:
     """A Piper voice: `path` is its .onnx, its .onnx.json beside it. Loads in about a second.
 
+    `varied`: as a person, it never says a sentence twice alike (VITS samples the length of each
+    phoneme and the sound itself). Without, the same sentence is the same sound.
+
     Raises:
         ModelUnusable: the files are there but no voice.
     """
 
-    def __init__(self, path: Path, *, threads: int = 2) -> None:
+    def __init__(self, path: Path, *, threads: int = 2, varied: bool = True) -> None:
         import onnxruntime
         from piper import PiperVoice, SynthesisConfig
 
@@ -61,7 +64,8 @@ class PiperSpeaker:
             )
         except Exception as error:  # onnxruntime's own types are not public
             raise ModelUnusable(f"voice {path} does not load: {error}") from error
-        self._config = SynthesisConfig(volume=_LOUDNESS)
+        noise = None if varied else 0.0  # None: as much as the voice was made for
+        self._config = SynthesisConfig(volume=_LOUDNESS, noise_scale=noise, noise_w_scale=noise)
         self._turn = threading.Lock()
 
     def speak(self, text: str) -> Speech:

@@ -30,7 +30,7 @@ _IS_ASKED_OF = re.compile(
 )
 # After these the verb does not follow the thing: "where was it at first", "what is our dog called".
 _NO_OPENING = re.compile(
-    r"\b(?:first|before|after|then|earlier|last|again|that|which|who|when|while|about|to)\b|"
+    r"\b(?:first|before|after|then|earlier|last|again|that|which|who|what|where|when|why|how|while|about|to)\b|"
     r"\w\w\wed\b|(?:ing|ly)$",
     re.I,
 )

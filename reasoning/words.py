@@ -18,6 +18,8 @@ WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".
 MONTHS = frozenset(
     "january february march april may june july august september october november december".split()
 )
+# What text is shown on.
+SHOWS = frozenset("screen slide page whiteboard board monitor display presentation".split())
 COLOURS = frozenset(
     "red orange yellow green blue purple violet pink brown black white grey gray silver gold golden "
     "beige turquoise teal navy maroon crimson scarlet lilac magenta cyan indigo olive cream tan "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -16,12 +17,13 @@ from pydantic import (
     model_validator,
 )
 
-from memory.records import Fact, Hit
+from memory.records import Episode, Fact, Hit
 from perception.records import Kind, Moment, Observation, Role, Stream
 from reasoning.records import keyframe_url
 
 # A year of stream time. Beyond it a number is a mistake, usually a Unix time or milliseconds.
 LONGEST_STREAM = 366 * 86_400.0
+LEVELS = ("minutes", "hours", "days")  # of episodes, lowest first
 
 
 def _utf8(text: str) -> str:
@@ -40,6 +42,7 @@ def _no_step(text: str) -> str:
     return text
 
 
+Level = Literal["minutes", "hours", "days"]
 Seconds = Annotated[float, Field(ge=0, le=LONGEST_STREAM, allow_inf_nan=False)]
 StreamId = Annotated[
     str,
@@ -297,10 +300,40 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "corrected": hit.corrected,
         "speaker": seen.speaker,
         "score": round(hit.score, 6),
+        "similarity": round(hit.similarity, 4),
+        "coverage": round(hit.coverage, 4),
+        "likeness": None if hit.likeness is None else round(hit.likeness, 4),
         "ref": seen.ref,
         "keyframe": keyframe_url(hit.moment_id) if hit.keyframe else None,
         # The cosine of what is asked for and the picture, where that was found; not a share of 1.
         "likeness": None if hit.likeness is None else round(hit.likeness, 4),
+    }
+
+
+def episode_json(episode: Episode, shown_in: Mapping[str, str]) -> dict[str, Any]:
+    """An episode over HTTP. `written` says whether its text is an extract or a model's; `shown_in`
+    is the moment of each keyframe (SHA-256), and a keyframe of none is left out."""
+    return {
+        "episode_id": episode.id,
+        "stream_id": episode.stream_id,
+        "level": LEVELS[episode.level - 1],
+        "start": episode.start,
+        "end": episode.end,
+        "wall_start": episode.wall_start.isoformat(),
+        "text": episode.text,
+        "written": episode.written,
+        "moments": episode.moments,
+        "keyframes": [keyframe_url(shown_in[one]) for one in episode.keyframes if one in shown_in],
+        "quotes": [
+            {
+                "moment_id": quote.moment_id,
+                "start": quote.observation.start,
+                "end": quote.observation.end,
+                "kind": quote.observation.kind,
+                "text": quote.observation.text,
+            }
+            for quote in episode.quotes
+        ],
     }
 
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,6 +15,7 @@ from fastapi import APIRouter, File, Form, HTTPException, Query, Response, Uploa
 from fastapi import Path as PathParameter
 from fastapi.sse import EventSourceResponse
 
+from memory.records import Episode
 from perception.errors import SourceError
 from perception.records import Stream
 from serve import api
@@ -31,9 +32,22 @@ LONGEST_NAME = 200  # characters kept of what an upload is called
 
 
 def router(hub: Hub) -> APIRouter:
-    """Lists, timelines, events and replays."""
+    """Lists, timelines, episodes, events and replays."""
     routes = APIRouter(tags=["streams"])
+    _of_what_was(routes, hub)
+    _of_replays(routes, hub)
 
+    @routes.get("/streams/{stream_id}/events", summary="What happens on it, as it happens")
+    async def events(stream_id: StreamId) -> Response:
+        """Server-sent events: `observation`, `moment`, `token`, `answer`, `state`, `progress`,
+        `replayed`; `missed` says how many a slow reader lost.
+        """
+        return EventSourceResponse(_events(hub, stream_id))
+
+    return routes
+
+
+def _of_what_was(routes: APIRouter, hub: Hub) -> None:
     @routes.get("/streams", summary="Every stream remembered")
     async def streams() -> dict[str, Any]:
         return {"streams": [api.stream_json(one) for one in await hub.services.memory.streams()]}
@@ -46,13 +60,35 @@ def router(hub: Hub) -> APIRouter:
         moments = await hub.services.memory.timeline(stream_id, start, end)
         return {**api.stream_json(stream), "moments": [api.moment_json(one) for one in moments]}
 
-    @routes.get("/streams/{stream_id}/events", summary="What happens on it, as it happens")
-    async def events(stream_id: StreamId) -> Response:
-        """Server-sent events: `observation`, `moment`, `token`, `answer`, `state`, `progress`,
-        `replayed`; `missed` says how many a slow reader lost.
-        """
-        return EventSourceResponse(_events(hub, stream_id))
+    @routes.get("/streams/{stream_id}/episodes", summary="What its moments were compressed into")
+    async def episodes(
+        stream_id: StreamId, level: api.Level = "minutes", start: Time = None, end: Time = None
+    ) -> dict[str, Any]:
+        """In order, each with its summary and best quotes. What a stream did last belongs to none
+        yet."""
+        if start is not None and end is not None and end < start:
+            raise HTTPException(422, f"end {end} is before start {start}")
+        stream = await hub.stream(stream_id)
+        at = api.LEVELS.index(level) + 1
+        found = await hub.services.memory.episodes(stream_id, start, end, at)
+        shown_in = await _shown_in(hub, found)
+        return {
+            **api.stream_json(stream),
+            "episodes": [api.episode_json(one, shown_in) for one in found],
+        }
 
+
+async def _shown_in(hub: Hub, episodes: Sequence[Episode]) -> dict[str, str]:
+    """The moment of each of their keyframes that is still there."""
+    wanted = {digest for episode in episodes for digest in episode.keyframes}
+    if not wanted:
+        return {}
+    start, end = min(one.start for one in episodes), max(one.end for one in episodes)
+    moments = await hub.services.memory.timeline(episodes[0].stream_id, start, end)
+    return {one.keyframe: one.id for one in moments if one.keyframe in wanted}
+
+
+def _of_replays(routes: APIRouter, hub: Hub) -> None:
     @routes.get("/streams/{stream_id}/replay", summary="How far a replay is")
     async def progress(stream_id: StreamId) -> dict[str, Any]:
         replay = hub.replays.get(stream_id)
@@ -89,8 +125,6 @@ def router(hub: Hub) -> APIRouter:
             if isinstance(error, SourceError):
                 raise error.named(name) from error
             raise
-
-    return routes
 
 
 def _keep(file: UploadFile, beside: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,15 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
+@pytest.fixture(autouse=True)
+def _no_store_left_open() -> Iterator[None]:
+    """Its upkeep would go on through the tests that follow."""
+    before = set(threading.enumerate())
+    yield
+    left = set(threading.enumerate()) - before
+    assert not {thread.name for thread in left if thread.name in ("memory-upkeep", "memory-writer")}
+
+
 @pytest.fixture
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty weights cache for one test."""
@@ -31,8 +41,10 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One real server for the whole session: starting Ray and the models takes half a minute."""
-    with Server(tmp_path_factory.mktemp("server") / "store") as one:
+    """One real server for the whole session: starting Ray and the models takes half a minute. A
+    test that writes to it forgets its streams, or names them as no other does."""
+    store = tmp_path_factory.mktemp("server") / "store"
+    with Server(store, LOOKBACK_ICE_HOST_ADDRESSES="127.0.0.1") as one:
         yield one
 
 

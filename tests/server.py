@@ -57,12 +57,19 @@ class Server:
         self._process.wait(20)
         # Its replicas follow a moment later; until then they answer as if nothing had happened.
         deadline = time.monotonic() + START_LIMIT
-        while self._listening() and time.monotonic() < deadline:
-            time.sleep(0.1)
+        while self._held_until_it_closed() and time.monotonic() < deadline:
+            pass
 
-    def _listening(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+    def _held_until_it_closed(self) -> bool:
+        """Whether anybody listens; returns when whoever does hangs up."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), START_LIMIT) as held:
+                held.recv(1)
+        except ConnectionRefusedError:
+            return False
+        except OSError:
+            return True
+        return True
 
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.app.site import Site, site
@@ -35,8 +36,16 @@ def page_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield running
 
 
-@pytest.fixture
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with a page run on their module's event loop: its browser belongs to that one."""
+    for item in items:
+        if pytest_asyncio.is_async_test(item) and "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def chromium() -> AsyncIterator[Browser]:
+    """One browser for a module's tests; each visitor has a context, so they share nothing."""
     if CHROMIUM is None:
         pytest.skip("chromium is not installed: the page is not tested in a browser")
     async with async_playwright() as playwright:
@@ -97,7 +106,7 @@ class Visitor:
             await self.context.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def visitor(chromium: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Visitor]:
     """Fails the test if the page logged an error. A test that provokes one clears `problems`."""
     visiting = Visitor(chromium, f"test-{abs(hash(request.node.name)) % 10**8:08d}")

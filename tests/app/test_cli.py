@@ -12,6 +12,7 @@ import pytest
 from memory.embedder import HashEmbedder
 from memory.store import Store
 from perception.records import Moment, Observation, Stream
+from tests.app.commands import lookback_here
 from tests.server import lookback
 
 pytestmark = pytest.mark.unit
@@ -79,7 +80,7 @@ def test_a_mistake_is_one_clear_line_and_status_2(
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text.mp4").write_text("no film at all\n")
     names = {"empty": tmp_path / "empty.mp4", "text": tmp_path / "text.mp4", "store": store}
-    done = lookback(*(argument.format(**names) for argument in arguments))
+    done = lookback_here(*(argument.format(**names) for argument in arguments))
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
@@ -87,14 +88,22 @@ def test_a_mistake_is_one_clear_line_and_status_2(
 
 
 def test_nobody_at_the_url_is_status_1() -> None:
-    done = lookback("stats", "--url", "http://127.0.0.1:9")
+    done = lookback_here("stats", "--url", "http://127.0.0.1:9")
     assert done.returncode == 1
     assert "nobody answers" in done.stderr
 
 
+def test_a_command_of_its_own_process_ends_as_one_here_does(store: Path) -> None:
+    for arguments in (["search", "tent", "--json"], ["timeline", "nobody"]):
+        there, here = (run(*arguments, "--store", str(store)) for run in (lookback, lookback_here))
+        assert there.returncode == here.returncode
+        assert there.stdout == here.stdout
+        assert there.stderr.count("error:") == here.stderr.count("error:") == here.returncode // 2
+
+
 def test_json_is_one_object_a_line_and_nothing_else(store: Path) -> None:
     for arguments in (["search", "tent"], ["timeline"], ["timeline", "attic"], ["stats"]):
-        done = lookback(*arguments, "--store", str(store), "--json")
+        done = lookback_here(*arguments, "--store", str(store), "--json")
         assert done.returncode == 0, done.stderr
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         assert lines
@@ -104,19 +113,19 @@ def test_json_is_one_object_a_line_and_nothing_else(store: Path) -> None:
 def test_a_moment_is_pinned_and_let_go(store: Path) -> None:
     moment_id = "attic:0000061000"
     for undo, kept in (([], True), (["--undo"], False)):
-        done = lookback("pin", moment_id, *undo, "--store", str(store), "--json")
+        done = lookback_here("pin", moment_id, *undo, "--store", str(store), "--json")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout) == {"type": "pin", "moment_id": moment_id, "pinned": kept}
         with Store(store, HashEmbedder()) as opened:
             assert opened.pinned([moment_id]) == ({moment_id} if kept else set())
-    unknown = lookback("pin", "attic:0000000000", "--store", str(store))
+    unknown = lookback_here("pin", "attic:0000000000", "--store", str(store))
     assert unknown.returncode == 2
     assert "no moment" in unknown.stderr
 
 
 def test_export_is_readable_without_us(store: Path, tmp_path: Path) -> None:
     out = tmp_path / "attic.zip"
-    assert lookback("export", "attic", str(out), "--store", str(store)).returncode == 0
+    assert lookback_here("export", "attic", str(out), "--store", str(store)).returncode == 0
     with zipfile.ZipFile(out) as archive:
         (moment,) = archive.read("moments.jsonl").decode().splitlines()
     assert "wardrobe" in json.loads(moment)["text"]
@@ -126,16 +135,17 @@ def test_an_archive_goes_into_a_new_store_and_a_changed_one_is_refused(
     store: Path, tmp_path: Path
 ) -> None:
     out, mine = tmp_path / "attic.zip", str(tmp_path / "new")
-    assert lookback("export", "attic", str(out), "--store", str(store)).returncode == 0
-    done = lookback("import", str(out), "--store", mine, "--json")
+    assert lookback_here("export", "attic", str(out), "--store", str(store)).returncode == 0
+    done = lookback_here("import", str(out), "--store", mine, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["moments"] == 1
     there, here = (
-        lookback("timeline", "attic", "--store", s, "--json").stdout for s in (str(store), mine)
+        lookback_here("timeline", "attic", "--store", s, "--json").stdout
+        for s in (str(store), mine)
     )
     assert there == here
     out.write_bytes(out.read_bytes()[:-200])
-    done = lookback("import", str(out), "--store", mine)
+    done = lookback_here("import", str(out), "--store", mine)
     assert done.returncode == 2
     assert "archive" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -147,8 +157,8 @@ def test_forgetting_prints_a_receipt(tmp_path: Path, store: Path) -> None:
         said = Observation("attic", "speech", 1.0, 2.0, "Gone tomorrow.")
         stream = Stream("attic", datetime(2026, 5, 1, tzinfo=UTC), "test", 2.0)
         opened.remember(stream, [Moment("attic", 1.0, 2.0, (said,))], {})
-    done = lookback("forget", "--store", str(mine), "--stream-id", "attic", "--yes", "--json")
+    done = lookback_here("forget", "--store", str(mine), "--stream-id", "attic", "--yes", "--json")
     assert done.returncode == 0, done.stderr
     receipt = json.loads(done.stdout)
     assert receipt["observations"] == 1
-    assert lookback("timeline", "--store", str(mine), "--json").stdout == ""
+    assert lookback_here("timeline", "--store", str(mine), "--json").stdout == ""

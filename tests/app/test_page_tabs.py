@@ -8,6 +8,7 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
+from perception.records import Kind
 from tests.app.conftest import DESKTOP, PHONE, Visitor
 from tests.app.site import Site, remember
 
@@ -152,6 +153,26 @@ async def test_a_day_shows_what_was_watched_on_it(page_site: Site, visitor: Visi
     await expect(day.get_by_role("button", name="Moment at 0:02")).to_be_visible()
     await page.get_by_label("Day", exact=True).fill("2001-01-01")
     await expect(day).to_contain_text("Nothing was watched on this day.")
+
+
+async def test_a_day_is_told_in_chapters_that_open_into_moments(
+    page_site: Site, visitor: Visitor
+) -> None:
+    told: list[tuple[float, Kind, str]] = [
+        (20.0 * n, "speech", f"Ines planted row {n} of the tulips.") for n in range(20)
+    ]
+    late: tuple[float, Kind, str] = (2400.0, "speech", "The gate is locked.")
+    remember(page_site.store, f"{visitor.name}.garden", [*told, late])
+    page_site.store.consolidate()
+    page = await visitor.open(page_site.url, "memory")
+    day = page.locator(".day")
+    chapter = day.locator(".chapter").first
+    await expect(chapter).to_contain_text("tulips")
+    await expect(chapter.locator("img").first).to_be_visible()
+    await expect(day.get_by_role("button", name="Moment at 40:00")).to_be_visible()
+    await chapter.locator("summary").press("Enter")
+    await chapter.get_by_role("button", name="Moment at 0:20").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("planted row 1 ")
 
 
 def test_the_page_hides_none_of_the_api(page_site: Site) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.server
+import importlib
 import json
 import multiprocessing
 import os
@@ -8,10 +9,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from typing import Any
 
 import pytest
+from lancedb.index import BTree
 
 from memory.bucket import Bucket
 from memory.errors import (
@@ -22,6 +25,7 @@ from memory.errors import (
     StoreUnreachable,
     WriteFailed,
 )
+from memory.lease import SECONDS, Lease
 from memory.records import Query, Selection
 from memory.replica import ReadOnlyStore
 from memory.store import Store
@@ -171,26 +175,31 @@ def received(pipe: Connection) -> Any:
 
 
 def stands_still(store: Store) -> None:
-    """As a process that is stopped, or a machine that sleeps: its lease is not renewed."""
-    lease = store._lock
-    lease._ended.set()  # type: ignore[attr-defined]  # the lease of a bucket
-    lease._renewing.join()  # type: ignore[attr-defined]  # likewise
+    """As a process that is stopped, or a machine that sleeps and whose clock does too: its lease is
+    not renewed, and it does not know."""
+    lease: Any = store._lock
+    lease._ended.set()
+    lease._renewing.join()
+    at = lease._clock()
+    lease._clock = lambda: at
+
+
+def taken_over(place: Callable[..., Bucket], monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Opened by another, when the lease has run out."""
+    with monkeypatch.context() as later:
+        when = datetime.now(UTC) + timedelta(minutes=5)
+        later.setattr(Lease, "_server_time", lambda lease: when)
+        return opened(place)
 
 
 def test_a_writer_that_slept_past_its_lease_changes_nothing_any_more(
-    place: Callable[..., Bucket],
+    place: Callable[..., Bucket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sleeper = Store(place(lease_seconds=1.0), HashEmbedder())
+    sleeper = opened(place)
     sleeper.remember(stream(), [moment(0)], {})
     stands_still(sleeper)
-    taken: list[Store] = []
-    until(lambda: _free(place, taken))
-    with taken[0] as store:
+    with taken_over(place, monkeypatch) as store:
         store.remember(stream(), [moment(2)], {})
-        until_then, sleeper._lock._until = sleeper._lock._until, float("inf")  # type: ignore[attr-defined]  # it looked just before it slept
-        with pytest.raises(WriteFailed):
-            sleeper.remember(stream(), [moment(3)], {})
-        sleeper._lock._until = until_then  # type: ignore[attr-defined]  # and now it looks again
         for _ in range(2):
             with pytest.raises(WriteFailed, match="another process has taken over"):
                 sleeper.remember(stream(), [moment(3)], {})
@@ -201,6 +210,83 @@ def test_a_writer_that_slept_past_its_lease_changes_nothing_any_more(
         assert store.timeline("cam") == [moment(0), moment(2)]
         store.remember(stream(), [moment(4)], {})
         assert store.timeline("cam") == [moment(0), moment(2), moment(4)]
+    sleeper.close()
+
+
+# Where a writer falls asleep: the first call of it that comes after is of its successor's time.
+AMID = {
+    "a commit of several tables": ("memory.remember.derive", "remember"),
+    "the commits of a purge": ("memory.maintenance._settle", "forget"),
+    "dropping old versions": ("memory.maintenance._drop", "forget"),
+}
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "a commit of several tables",
+        pytest.param("the commits of a purge", marks=pytest.mark.soak),
+        "dropping old versions",
+    ],
+)
+def test_a_writer_that_sleeps_in_the_midst_of_a_change_goes_no_further(
+    s3: S3,
+    bucket: str,
+    place: Callable[..., Bucket],
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+) -> None:
+    target, change = AMID[where]
+    module, _, name = target.rpartition(".")
+    real = getattr(importlib.import_module(module), name)
+    taken: list[Store] = []
+    left: list[dict[str, bytes]] = []
+
+    def asleep(*arguments: Any) -> Any:
+        if not taken:
+            stands_still(sleeper)
+            monkeypatch.setattr(target, real)
+            taken.append(taken_over(place, monkeypatch))
+            taken[0].close()  # nothing but what the sleeper does happens from here on
+            left.append(s3.objects(bucket))
+        return real(*arguments)
+
+    sleeper = opened(place)
+    sleeper.remember(stream(), [moment(0), moment(1)], {})
+    monkeypatch.setattr(target, asleep)
+    given = (stream(), [moment(2)], {}) if change == "remember" else (Selection("cam"),)
+    with pytest.raises(WriteFailed, match="another process has taken over"):
+        getattr(sleeper, change)(*given)
+    sleeper.close()
+    assert s3.objects(bucket) == left[0]
+
+
+def test_a_commit_on_its_way_when_its_writer_fell_asleep_fails(
+    place: Callable[..., Bucket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can be asked any more: what began before the store was taken over conflicts with it."""
+    sleeper = opened(place)
+    for number in range(2):
+        sleeper.remember(stream(seconds=number), [moment(number)], {})
+    sleeper.pin([moment(0).id])
+    stands_still(sleeper)
+    tables = sleeper.tables
+    rows = tables.moments.to_arrow().slice(0, 1)
+    merge = tables.moments.merge_insert("id").when_matched_update_all()
+    changes: list[Callable[[], object]] = [
+        lambda: merge.execute(rows),
+        lambda: tables.pins.delete("start < 1"),
+        lambda: tables.streams.update(where="seconds < 100", values_sql={"id": "id"}),
+        lambda: tables.observations.optimize(),
+        lambda: tables.facts.create_index("id", config=BTree(), replace=True),
+    ]
+    with taken_over(place, monkeypatch) as store:
+        monkeypatch.setattr(Lease, "fence", lambda lease: None)
+        for change in changes:
+            with pytest.raises((OSError, RuntimeError), match="onflict"):
+                change()
+        store.remember(stream(), [moment(2)], {})
+        assert store.timeline("cam") == [moment(number) for number in range(3)]
     sleeper.close()
 
 
@@ -223,17 +309,20 @@ def test_only_the_holder_of_the_seal_seals(place: Callable[..., Bucket]) -> None
 def test_a_writer_that_cannot_reach_its_store_writes_nothing(
     place: Callable[..., Bucket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Store(place(lease_seconds=1.0), HashEmbedder()) as store:
+    with opened(place) as store:
         store.remember(stream(), [moment(0)], {})
+        lease: Any = store._lock
 
         def away(*_: object) -> str:
             raise StoreUnreachable("away")
 
         with monkeypatch.context() as broken:
-            broken.setattr(store._lock._objects, "put_if", away)  # type: ignore[attr-defined]  # the lease of a bucket
-            until(lambda: _expired(store))
+            broken.setattr(lease._objects, "put_if", away)
+            began = lease._clock()
+            broken.setattr(lease, "_clock", lambda: began + SECONDS)
             with pytest.raises(WriteFailed, match="could not be reached in time"):
                 store.remember(stream(), [moment(1)], {})
+            assert _expired(store)
         store.remember(stream(), [moment(1)], {})  # nobody took it meanwhile
         assert store.timeline("cam") == [moment(0), moment(1)]
 

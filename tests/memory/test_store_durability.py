@@ -217,8 +217,13 @@ def test_a_damaged_store_says_so_and_what_to_do(tmp_path: Path, what: str) -> No
         store.remember(stream(), [moment(0)], {})
     for path in tmp_path.glob(DAMAGED[what]):
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    def read() -> None:
+        with Store(tmp_path, HashEmbedder()) as store:
+            store.timeline("cam")
+
     with pytest.raises(StoreDamaged, match=r"damaged: .*put back a copy"):
-        Store(tmp_path, HashEmbedder()).timeline("cam")
+        read()
 
 
 def fill_a_small_disk(path: Path, result: Connection) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from memory.giving import Giving
 from memory.maintenance import fragments
 from memory.records import Query, Selection
 from memory.store import Store
+from memory.upkeep import Upkeep
+from memory.writer import GroupWriter
 from perception.records import Observation
 from tests.memory.episodic import remember, talk
 from tests.memory.storing import moment, stream
@@ -179,3 +181,30 @@ def test_rows_that_compaction_moves_while_search_takes_them_in_are_found(
             store._remembering.commit([store._remembering.prepare(stream(), [moment(number)], {})])
         hits = store.search(Query("crate part", limit=50))
         assert {hit.moment_id for hit in hits} == {moment(n).id for n in range(4)}
+
+
+def test_what_keeps_failing_is_said_once_and_again_after_it_went_well(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outcomes = iter(["full", "full", "", "full", "read-only"])
+    all_done = threading.Event()
+
+    def idle() -> Iterator[None]:
+        outcome = next(outcomes, None)
+        if outcome is None:
+            all_done.set()
+            return
+        upkeep.wake()
+        if outcome:
+            raise OSError(outcome)
+        yield
+
+    upkeep = Upkeep(idle)
+    upkeep.wake()
+    writer: GroupWriter[None] = GroupWriter(lambda batches: None, lambda: None)
+    upkeep.start(writer)
+    assert all_done.wait(SECONDS)
+    upkeep.close()
+    writer.close()
+    said = [str(record.exc_info[1]) for record in caplog.records if record.exc_info]
+    assert said == ["full", "full", "read-only"]

@@ -15,8 +15,10 @@ import pytest
 from PIL import Image as Pictures
 from PIL import ImageDraw, ImageFont
 
+import models
 from perception import SAMPLE_RATE, Audio, Image, Stream
 from perception.sources import AudioChunk, Frame
+from reasoning.speaker import PiperSpeaker
 
 STREAM = Stream("test", datetime(2024, 1, 1, tzinfo=UTC))
 
@@ -111,6 +113,19 @@ def write(
                 container.mux(sound_track.encode(sound))
             container.mux(sound_track.encode(None))
     return path
+
+
+@pytest.fixture(scope="session")
+def speak() -> Callable[[str], Audio]:
+    """`speak("text")` is that sentence in Piper's voice, 16 kHz: the same sound every time."""
+    voice = PiperSpeaker(models.locate("piper-joe"), varied=False)
+
+    def say(text: str) -> Audio:
+        spoken = voice.speak(text)
+        samples = spoken.samples[:: spoken.rate // SAMPLE_RATE]
+        return np.asarray(samples / np.float32(2**15), np.float32)
+
+    return say
 
 
 @pytest.fixture

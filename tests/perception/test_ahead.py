@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -9,7 +9,7 @@ import pytest
 
 from perception.ahead import Partial, is_whole
 from perception.faces import NoFaces
-from perception.perceiver import LocalPerceiver
+from perception.perceiver import LocalPerceiver, Result, Stage
 from perception.pipeline import (
     Event,
     Heard,
@@ -30,6 +30,7 @@ from perception.vad import Endpointer, LoudnessDetector, Pause, Utterance, Voice
 pytestmark = pytest.mark.unit
 
 STREAM = Stream("s", datetime(2026, 3, 2, tzinfo=UTC))
+TURNS = 20  # of the event loop: what a chunk sets off takes fewer
 TALK = VoiceSettings(silence=0.7, pause=0.25, finished=0.45)
 
 
@@ -56,6 +57,13 @@ class Counting:
         return [Transcript(self.text, "en", 0.9)] * len(utterances)
 
 
+class AtOnce(LocalPerceiver):
+    """Whatever is asked of it is there before anything else happens."""
+
+    async def on(self, stage: Stage, call: Callable[[], Result]) -> Result:
+        return call()
+
+
 class Chunks:
     """64 ms at a time; lets what was started finish in between."""
 
@@ -67,16 +75,15 @@ class Chunks:
     async def __aiter__(self) -> AsyncIterator[AudioChunk]:
         for start in range(0, len(self._audio), 1024):
             yield AudioChunk(self._begins + start / SAMPLE_RATE, self._audio[start : start + 1024])
-            await asyncio.sleep(0.004)
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
 
 
 async def heard(
     audio: Audio, text: str, voice: VoiceSettings = TALK, begins: float = 0.0
 ) -> tuple[list[Event], Counting]:
     recognizer = Counting(text)
-    perceiver = LocalPerceiver(
-        recognizer, FixedReader(), BrightnessTagger(), NoFaces(), SilentListener()
-    )
+    perceiver = AtOnce(recognizer, FixedReader(), BrightnessTagger(), NoFaces(), SilentListener())
     pipeline = StreamPipeline(
         STREAM,
         perceiver,
@@ -147,7 +154,7 @@ async def test_a_stream_may_begin_late() -> None:
 
 
 async def test_what_the_agent_says_stands_in_the_moment() -> None:
-    perceiver = LocalPerceiver.fake()
+    perceiver = AtOnce.fake()
     pipeline = StreamPipeline(STREAM, perceiver, detector=LoudnessDetector())
     answer = Observation("s", "speech", 1.0, 2.0, "In the drawer.", role="answer")
     events: list[Event] = []

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import models
 from perception import Audio, Tag
 from perception.keyframes import LARGEST, encode
 from perception.perceiver import LocalPerceiver
@@ -29,22 +28,6 @@ def perceiver() -> Iterator[LocalPerceiver]:
     loaded = LocalPerceiver.load()
     yield loaded
     loaded.close()
-
-
-@pytest.fixture(scope="module")
-def speak() -> Speak:
-    """`speak("text")` is that sentence in Piper's voice, 16 kHz."""
-    from piper import PiperVoice
-
-    voice = PiperVoice.load(str(models.locate("piper-joe")))
-
-    def say(text: str) -> Audio:
-        spoken = np.concatenate([c.audio_float_array for c in voice.synthesize(text)])
-        rate = voice.config.sample_rate
-        at = np.arange(0, len(spoken) * 16000 // rate) * rate / 16000
-        return np.asarray(np.interp(at, np.arange(len(spoken)), spoken), np.float32)
-
-    return say
 
 
 def words(text: str) -> list[str]:
@@ -150,8 +133,7 @@ async def test_a_recording_becomes_moments(
     path = recording("day.mp4", video=pictures, audio=audio[None])
     events = [event async for event in StreamPipeline(STREAM, perceiver).run(RecordingSource(path))]
     (heard,) = [event.observation for event in events if isinstance(event, Heard)]
-    # The voice is never twice the same: "ladder" is not always heard, nor "boat house" in two words.
-    assert all(word in heard.text.lower() for word in ("behind", "boat"))
+    assert {"ladder", "behind", "boat", "house"} <= set(words(heard.text))
     assert heard.start == pytest.approx(2.0, abs=0.4)
     moments = [event.moment for event in events if isinstance(event, MomentCut)]
     (read,) = [o for m in moments for o in m.observations if o.kind == "screen_text"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import models
@@ -23,21 +23,10 @@ SAID = (
 )
 
 
-@pytest.fixture(scope="module")
-def spoken() -> list[Audio]:
-    from piper import PiperVoice
-
-    voice = PiperVoice.load(str(models.locate("piper-joe")))
-    rate = voice.config.sample_rate
-    found = []
-    for text in SAID:
-        raw = np.concatenate([chunk.audio_float_array for chunk in voice.synthesize(text)])
-        at = np.arange(0, len(raw) * 16000 // rate) * rate / 16000
-        found.append(np.interp(at, np.arange(len(raw)), raw).astype(np.float32))
-    return found
-
-
-def test_utterances_of_a_batch_are_each_what_they_are_alone(spoken: list[Audio]) -> None:
+def test_utterances_of_a_batch_are_each_what_they_are_alone(
+    speak: Callable[[str], Audio],
+) -> None:
+    spoken = [speak(text) for text in SAID]
     folder = models.locate("whisper-base")
     recognizer = WhisperRecognizer(str(folder), cpu_threads=1, batch=3)
     given = [spoken[0], silence(2.0), spoken[1], spoken[2], silence(0.0)]

@@ -68,6 +68,34 @@ async def test_streams_and_timelines_are_listed(api: httpx.AsyncClient) -> None:
     assert late["moments"] == []
 
 
+async def test_episodes_tell_what_the_minutes_of_a_stream_were_about(
+    api: httpx.AsyncClient, store: Store
+) -> None:
+    spoken = [
+        {
+            **REMOTE,
+            "start": at,
+            "end": at + 4,
+            "text": f"{place} is where box {at} went.",
+            "ref": None,
+        }
+        for at, place in [*((n * 20, "The attic") for n in range(30)), (2400, "The cellar")]
+    ]
+    await api.post("/v1/observations", json=posted(*spoken))
+    store.consolidate()
+    reply = await api.get("/v1/streams/meeting/episodes", params={"level": "minutes"})
+    episodes = reply.json()["episodes"]
+    assert episodes[0]["start"] == 0
+    assert sum(one["moments"] for one in episodes) == 30
+    assert all("attic" in one["text"] and one["written"] == "extract" for one in episodes)
+    cited = (await api.get(f"/v1/moments/{episodes[0]['quotes'][0]['moment_id']}")).json()
+    assert cited["text"] == episodes[0]["quotes"][0]["text"]
+    late = {"level": "minutes", "start": "2400"}
+    assert (await api.get("/v1/streams/meeting/episodes", params=late)).json()["episodes"] == []
+    wrong = await api.get("/v1/streams/meeting/episodes", params={"level": "years"})
+    assert wrong.status_code == 422
+
+
 async def test_an_answer_has_the_fixed_shape(api: httpx.AsyncClient) -> None:
     await api.post("/v1/observations", json=posted())
     question = {"question": "Where is the projector remote?", "stream_id": "meeting"}
@@ -203,6 +231,7 @@ async def test_bytes_that_are_no_text_are_refused(api: httpx.AsyncClient) -> Non
 async def test_what_does_not_exist_is_404(api: httpx.AsyncClient) -> None:
     for path in (
         "/v1/streams/nobody/timeline",
+        "/v1/streams/nobody/episodes",
         "/v1/streams/nobody/replay",
         "/v1/moments/nothing",
         "/v1/moments/nothing/keyframe",

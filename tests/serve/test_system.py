@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -108,43 +110,54 @@ def test_replaying_again_changes_nothing(server: Server, replayed: list[dict[str
     assert timeline(server.url, "sample") == before
 
 
-def test_perception_goes_on_while_answers_are_given(
-    server: Server, replayed: list[dict[str, Any]]
-) -> None:
-    """Questions asked back to back while a recording is replayed: both get done."""
-    stop = threading.Event()
+@dataclass
+class Busy:
+    """A replay beside which questions were asked back to back, and its events listened to."""
+
+    done: subprocess.CompletedProcess[str]
+    answered: list[int]
+    kinds: set[str]
+
+
+@pytest.fixture(scope="module")
+def again(server: Server, replayed: list[dict[str, Any]]) -> Busy:
     answered: list[int] = []
+    kinds: set[str] = set()
+    listening = threading.Event()
 
     def ask() -> None:
-        while not stop.is_set():
+        while "replayed" not in kinds:
             body = {"question": "Where is the passport?", "stream_id": "sample"}
             answered.append(httpx.post(f"{server.url}/v1/ask", json=body, timeout=120).status_code)
 
-    asking = threading.Thread(target=ask)
-    asking.start()
+    def listen() -> None:
+        with httpx.stream("GET", f"{server.url}/v1/streams/again/events", timeout=120) as reply:
+            listening.set()
+            for line in reply.iter_lines():
+                if line.startswith("event: "):
+                    kinds.add(line.removeprefix("event: "))
+                if "replayed" in kinds:
+                    return
+
+    beside = [threading.Thread(target=work, daemon=True) for work in (listen, ask)]
+    beside[0].start()
+    assert listening.wait(60)
+    beside[1].start()
     done = lookback("replay", str(SAMPLE), "--url", server.url, "--stream-id", "again", "--json")
-    stop.set()
-    asking.join(120)
-    assert done.returncode == 0, done.stderr
-    assert set(answered) == {200}
+    for thread in beside:
+        thread.join(120)
+    return Busy(done, answered, kinds)
+
+
+def test_perception_goes_on_while_answers_are_given(server: Server, again: Busy) -> None:
+    """Both get done."""
+    assert again.done.returncode == 0, again.done.stderr
+    assert set(again.answered) == {200}
     assert len(timeline(server.url, "again")) == len(timeline(server.url, "sample"))
 
 
-def test_events_tell_what_happens(server: Server) -> None:
-    with httpx.stream("GET", f"{server.url}/v1/streams/events/events", timeout=120) as reply:
-        done = threading.Thread(
-            target=lookback,
-            args=("replay", str(SAMPLE), "--url", server.url, "--stream-id", "events", "--json"),
-        )
-        done.start()
-        kinds: set[str] = set()
-        for line in reply.iter_lines():
-            if line.startswith("event: "):
-                kinds.add(line.removeprefix("event: "))
-            if "replayed" in kinds:
-                break
-        done.join(120)
-    assert {"observation", "moment", "answer", "progress", "replayed"} <= kinds
+def test_events_tell_what_happens(again: Busy) -> None:
+    assert {"observation", "moment", "answer", "progress", "replayed"} <= again.kinds
 
 
 def test_a_bad_recording_leaves_the_server_up(server: Server, tmp_path: Path) -> None:

@@ -1,14 +1,11 @@
-// A day: when each stream ran, on a line of 24 hours, and its moments below.
+// A day: when each stream ran, on a line of 24 hours, and its chapters below.
 
 import { el, fill, plural, wallClock } from "./dom.js";
-import { get, sentence } from "./api.js";
-import { notice } from "./notices.js";
+import { chapters } from "./chapters.js";
 import { streamName } from "./session.js";
-import { Strip } from "./evidence.js";
 
 const DAY = 86_400_000;
 const STREAMS = 8; // of one day that are unfolded; the line shows all
-const PICTURES = 60;
 
 const dayOf = (time) => {
   const date = new Date(time);
@@ -65,22 +62,13 @@ export class DayView {
         ["0:00", "6:00", "12:00", "18:00", "24:00"].map((hour) => el("span", {}, hour))));
   }
 
-  async unfold(stream, begin) {
+  unfold(stream, begin) {
     const from = Date.parse(stream.wall_start);
-    const strip = new Strip(`Moments of ${streamName(stream.stream_id)}`, { empty: "Nothing is left of it here." });
-    this.body.append(el("div", { class: "day-stream" },
-      el("h3", { dir: "auto" }, streamName(stream.stream_id),
-        el("span", { class: "quiet-text" }, ` ${wallClock(stream.wall_start, 0)} – ${wallClock(stream.wall_start, stream.seconds)}`)),
-      strip.node));
     const start = Math.max(0, (begin - from) / 1000);
     const end = Math.min(stream.seconds, (begin + DAY - from) / 1000);
-    try {
-      const { moments } = await get(
-        `/v1/streams/${encodeURIComponent(stream.stream_id)}/timeline?start=${start}&end=${Math.max(start, end)}`);
-      const every = Math.max(1, Math.ceil(moments.length / PICTURES));
-      moments.filter((_, index) => index % every === 0).forEach((moment) => strip.add(moment));
-    } catch (failure) {
-      if (failure.status !== 404) notice("streams", sentence(failure));
-    }
+    this.body.append(el("div", { class: "day-stream" },
+      el("h3", { dir: "auto" }, streamName(stream.stream_id),
+        el("span", { class: "quiet-text" }, ` ${wallClock(stream.wall_start, start)} – ${wallClock(stream.wall_start, end)}`)),
+      chapters(stream, start, Math.max(start, end))));
   }
 }

@@ -13,6 +13,10 @@ import { pinButton, showPins } from "./pin.js";
 
 const SHOWN = 20;
 const WIDEST = 12; // streams searched at once: a time of day is another second on each
+// Cosine of a find's meaning with the query's from which it is meant though it holds none of its
+// words; of what was seen, which is known by a few labels, any noun is a little alike.
+const ALIKE = 0.4;
+const ALIKE_SEEN = 0.55;
 
 export class MemoryTab {
   constructor() {
@@ -130,10 +134,20 @@ export class MemoryTab {
 
   draw(hits, text, took) {
     const rest = this.unsearched ? `; ${plural(this.unsearched, "older stream")} not searched: choose one` : "";
+    const meant = text ? hits.filter(isMeant) : hits;
+    const others = hits.filter((hit) => !meant.includes(hit));
     this.said.textContent = (text
-      ? `${plural(hits.length, "find")} in ${Math.round(took)} ms, best first`
+      ? `${plural(meant.length, "find")} in ${Math.round(took)} ms, best first`
       : `The latest ${plural(hits.length, "thing")} remembered`) + rest;
-    fill(this.results, hits.map((hit) => el("li", {}, el("button", {
+    fill(this.results, meant.map((hit) => this.result(hit)),
+      others.length > 0 && el("li", { class: "further" },
+        el("h3", {}, meant.length ? "Less alike" : "Nothing says so. What comes nearest:")),
+      others.map((hit) => this.result(hit)));
+    this.pins([...new Set(hits.map((hit) => hit.moment_id))]);
+  }
+
+  result(hit) {
+    return el("li", {}, el("button", {
       class: "result", type: "button",
       onclick: () => openMoment(hit.moment_id, { streamId: hit.stream_id, quote: hit.text, at: hit.start }),
     },
@@ -143,8 +157,7 @@ export class MemoryTab {
       el("span", { class: "result-where" }, icon(hit.kind), el("span", { class: "unseen" }, `${KINDS[hit.kind] || ""} `),
         el("span", {}, `${clock(hit.start)} · ${wallClock(this.beginning(hit.stream_id), hit.start, true)}`),
         el("span", { class: "result-stream", dir: "auto" }, streamName(hit.stream_id))))),
-    pinButton(hit.moment_id, false, { what: `the moment at ${clock(hit.start)}`, brief: true }))));
-    this.pins([...new Set(hits.map((hit) => hit.moment_id))]);
+    pinButton(hit.moment_id, false, { what: `the moment at ${clock(hit.start)}`, brief: true }));
   }
 
   /** Asked for once the results are there: they do not wait for it. */
@@ -171,6 +184,12 @@ export class MemoryTab {
     const streamId = this.stream.value;
     forgetting({ stream_id: streamId }, `all of ${streamName(streamId)}`);
   }
+}
+
+/** Does it hold a word of the query, mean the same, or look like it? */
+function isMeant(hit) {
+  const alike = hit.kind === "vision" ? ALIKE_SEEN : ALIKE;
+  return hit.coverage > 0 || hit.similarity >= alike || hit.likeness !== null;
 }
 
 function field(id, label, input) {
