@@ -8,8 +8,9 @@ from ray.serve import Application
 
 from app.web import extend
 from serve import application
+from serve.settings import Settings
 
 
-def build(args: dict[str, Any]) -> Application:
-    """`args` are settings (`serve.settings.Settings`)."""
+def build(args: dict[str, Any] | Settings) -> Application:
+    """`args` are settings, or those that a profile sets."""
     return application.build(args, extend)

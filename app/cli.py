@@ -345,15 +345,21 @@ def doctor(
     """Check a profile's models, devices, port and store; say what would not work, and why."""
     from app.doctor import examine, render
     from serve import gpus
-    from serve.needs import needed
+    from serve.endpoint_check import check_endpoint
+    from serve.needs import check_given, needed
 
     settings = load(store=store, port=port, profile=profile)
+    checks: dict[str, Callable[[], object]] = {
+        "the profile's deployments would not start": lambda: gpus.check(settings),
+        "a model that a setting names would not load": lambda: check_given(settings),
+        "answers would be without the language model": lambda: check_endpoint(settings),
+    }
     report = examine(
         settings.store,
         settings.port,
         settings.host,
         names=needed(settings),
-        gpus_suffice=lambda: gpus.check(settings),
+        checks=checks,
     )
     if as_json:
         print(json.dumps(report.to_json()))

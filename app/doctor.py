@@ -10,7 +10,7 @@ import socket
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,25 +110,25 @@ def examine(
     host: str,
     load: Callable[[str, Path], float] = seconds_to_load,
     names: Sequence[str] | None = None,
-    gpus_suffice: Callable[[], object] = lambda: None,
+    checks: Mapping[str, Callable[[], object]] | None = None,
 ) -> Report:
     """Looks at the models of these names (without names, at all that packages bring), loading each
     and checking those of the hub by their SHA-256, at the devices, the port and the store.
 
     Nothing is created or changed, save joined weights in the cache. `load` takes a model's name
-    and path and gives the seconds it took, or raises LoadFailed. `gpus_suffice` raises BadSettings
-    where the GPUs here are not what the profile's deployments ask for.
+    and path and gives the seconds it took, or raises LoadFailed. `checks`: what else is looked at, by
+    what does not work where it raises BadSettings or a ModelError.
     """
     problems: list[Problem] = []
     chosen = models.CATALOG if names is None else [models.entry(name) for name in names]
     states = tuple(_model(model, problems, load) for model in chosen)
     devices = _devices(problems)
-    try:
-        gpus_suffice()
-    except BadSettings as error:
-        problems.append(
-            Problem("the profile's deployments would not start", str(error), None, True)
-        )
+    for what, check in (checks or {}).items():
+        try:
+            check()
+        except (BadSettings, models.ModelError) as error:
+            command = getattr(error, "command", None)
+            problems.append(Problem(what, str(error), command, True))
     return Report(
         models=states,
         devices=devices,

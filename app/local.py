@@ -9,6 +9,7 @@ from typing import Any, Never
 from fastapi import FastAPI
 
 from memory.store import Store
+from reasoning import Agent, Generator
 from serve.errors import Unavailable
 from serve.gateway import build_app
 from serve.loading import load_agent, open_store
@@ -30,21 +31,29 @@ def local_app(settings: Settings, create: bool = False) -> Iterator[FastAPI]:
     """The store is opened by the first request that needs it, and closed at the end; with `create`,
     made where there is none."""
     opened: list[Store] = []
+    loaded: list[Generator] = []
 
     def opening() -> Store:
         opened.append(open_store(settings, create=create))
         return opened[0]
 
+    def loading() -> Agent:
+        agent, generator = load_agent(settings, memory)
+        loaded.append(generator)
+        return agent
+
     memory = InProcessMemory(opening)
     services = Services(
         perception=NoPerception(),
         memory=memory,
-        reasoning=InProcessReasoning(lambda: load_agent(settings, memory)[0]),
+        reasoning=InProcessReasoning(loading),
         healthy=_always,
     )
     try:
         yield build_app(services, settings.model_copy(update={"token": None}))
     finally:
+        for generator in loaded:
+            generator.close()
         for store in opened:
             store.close()
 

@@ -1,4 +1,4 @@
-"""First tokens and tokens a second of the product's generator, beside the library's own `generate`.
+"""What is asked of the product's generator, its tokens a second, and the library's own `generate`.
 
 The model has the real architecture and random weights: what it says means nothing, how long it takes
 does not depend on that.
@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from bench.gpu_floor import Peak, of_prompt, of_step, synchronize
+from bench.gpu_floor import Peak, fastest, milliseconds, of_prompt, of_step, synchronize
+from bench.gpu_parts import Rows
 from reasoning.chat import turn
 from reasoning.checkpoint import Checkpoint
 from reasoning.pictures import Picture
@@ -68,6 +69,16 @@ def _encoded(size: tuple[int, int], seed: int) -> bytes:
     return written.getvalue()
 
 
+@dataclass(frozen=True, slots=True)
+class First:
+    """Seconds to a first token, the pictures that went through the vision tower for it, and the
+    positions that went through the language model."""
+
+    seconds: float
+    encoded: int
+    computed: int
+
+
 class Answers:
     """A generator and what is asked of it."""
 
@@ -88,72 +99,30 @@ class Answers:
     def prompt(self, pictures: Sequence[Picture], question: str) -> Prompt:
         return Prompt(self.notes, question, pictures=tuple(pictures))
 
-    async def first(self, prompt: Prompt) -> float:
-        """Seconds to the first token; the rest is not waited for."""
+    async def first(self, prompt: Prompt) -> First:
+        """To the first token; the rest is not waited for."""
+        counts, cache = self.generator.engine.counts, self.generator.tower.cache
+        encoded, computed = cache.encoded, counts.prompt_tokens - counts.reused_tokens
         began = time.perf_counter()
         async with aclosing(cast(Any, self.generator.stream(prompt, 4))) as pieces:
             async for _ in pieces:
                 break
-        return time.perf_counter() - began
+        took = time.perf_counter() - began
+        computed = counts.prompt_tokens - counts.reused_tokens - computed
+        return First(took, cache.encoded - encoded, computed)
 
-    def forget(self, pictures: bool) -> None:
+    async def forget(self, pictures: bool) -> None:
         """What was kept is gone: keys and values and, if asked, encoded pictures."""
-        self.generator.engine.rows.forget()
+        rows = self.generator.engine.rows
+        # An answer that was left ends with the model's next step; until then its row keeps all.
+        while any(row.busy for row in rows.rows):  # noqa: ASYNC110 - its thread sets no event
+            await asyncio.sleep(0.001)
+        rows.forget()
         if pictures:
             self.generator.tower.cache.clear()
 
 
-async def first_tokens(answers: Answers, peak: Peak) -> list[dict[str, Any]]:
-    """Milliseconds to the first token for each number of pictures, by what is kept from before."""
-    rows = []
-    for count in answers.sizes.counts:
-        nothing = [await _cold(answers, count) for _ in range(answers.sizes.tries + 1)]
-        live = [await _live(answers, count) for _ in range(answers.sizes.tries + 1)]
-        kept = [await _kept(answers, count, False) for _ in range(answers.sizes.tries + 1)]
-        prefix = [await _kept(answers, count, True) for _ in range(answers.sizes.tries + 1)]
-        model = answers.checkpoint.model
-        tokens, patches = _positions(answers, count)
-        floor = of_prompt(model, tokens, count, patches).seconds(peak)
-        rows.append(
-            {
-                "pictures": count,
-                "positions": tokens,
-                "nothing kept ms": _ms(nothing),
-                "4 live new, rest kept ms": _ms(live),
-                "pictures kept ms": _ms(kept),
-                "pictures and KV kept ms": _ms(prefix),
-                "floor, nothing kept ms": round(floor * 1e3, 1),
-                "floor, 4 new ms": round(
-                    of_prompt(model, tokens, min(LIVE, count), patches).seconds(peak) * 1e3, 1
-                ),
-            }
-        )
-    return rows
-
-
-async def _cold(answers: Answers, count: int) -> float:
-    answers.forget(pictures=True)
-    return await answers.first(answers.prompt(answers.pictures.take(count), "What is this?"))
-
-
-async def _live(answers: Answers, count: int) -> float:
-    """As a question comes in use: keyframes that were shown before, and the frames of now."""
-    remembered = answers.pictures.take(max(0, count - LIVE))
-    await answers.first(answers.prompt(remembered, "What was there?"))
-    answers.forget(pictures=False)
-    now = answers.pictures.take(min(LIVE, count), live=True)
-    return await answers.first(answers.prompt((*remembered, *now), "What is this?"))
-
-
-async def _kept(answers: Answers, count: int, prefix: bool) -> float:
-    shown = answers.pictures.take(count)
-    await answers.first(answers.prompt(shown, "What is on the left?"))
-    if not prefix:
-        answers.forget(pictures=False)
-    return await answers.first(answers.prompt(shown, "Who stands there?"))
-
-
-def _positions(answers: Answers, count: int) -> tuple[int, int]:
+def positions_of(answers: Answers, count: int) -> tuple[int, int]:
     """Positions of a prompt with so many pictures, and patches of a picture."""
     generator = answers.generator
     each = generator.picture_tokens(Picture(_encoded(answers.sizes.picture, 0), "at 00:10"))
@@ -163,9 +132,8 @@ def _positions(answers: Answers, count: int) -> tuple[int, int]:
     return words + count * each, each * merged
 
 
-async def speeds(answers: Answers, at_once: Sequence[int], peak: Peak) -> list[dict[str, Any]]:
+async def speeds(answers: Answers, at_once: Sequence[int], peak: Peak | None) -> Rows:
     """Tokens a second while so many answers are written at once."""
-    rows = []
     generator, model = answers.generator, answers.checkpoint.model
     for count in at_once:
         shown = answers.pictures.take(LIVE)
@@ -177,25 +145,22 @@ async def speeds(answers: Answers, at_once: Sequence[int], peak: Peak) -> list[d
         await asyncio.gather(*(_whole(answers, prompt) for prompt in prompts))
         took = time.perf_counter() - began
         given, passes = counts.tokens - tokens, max(1, counts.steps - steps)
-        positions, _ = _positions(answers, LIVE)
-        floor = of_step(model, count, positions).seconds(peak)
-        rows.append(
-            {
-                "answers at once": count,
-                "tokens/s": round(given / took, 1),
-                "tokens/s each": round(given / took / count, 1),
-                "answers a pass": round(given / passes, 2),
-                "floor tokens/s": round(count / floor, 1),
-            }
-        )
-    return rows
+        positions, _ = positions_of(answers, LIVE)
+        step = of_step(model, count, positions)
+        yield {
+            "answers at once": count,
+            "tokens/s": round(given / took, 1),
+            "tokens/s each": round(given / took / count, 1),
+            "answers a pass": round(given / passes, 2),
+            "floor tokens/s": round(count / step.seconds(peak), 1) if peak else None,
+        }
 
 
 async def _whole(answers: Answers, prompt: Prompt) -> int:
     return len([p async for p in answers.generator.stream(prompt, answers.sizes.answer_tokens)])
 
 
-def control(answers: Answers, peak: Peak) -> dict[str, Any]:
+async def control(answers: Answers, peak: Peak | None) -> Rows:
     """The library's own `generate` on the last four frames and the same notes, everything anew: what
     one would write first."""
     times, whole = [], []
@@ -203,15 +168,41 @@ def control(answers: Answers, peak: Peak) -> dict[str, Any]:
     for _ in range(answers.sizes.tries + 1):
         times.append(_generate(answers, answers.pictures.take(LIVE, live=True), 1))
         whole.append(_generate(answers, answers.pictures.take(LIVE, live=True), most))
+        await asyncio.sleep(0)  # where a time limit takes hold
     first, rest = statistics.median(times[1:]), statistics.median(whole[1:])
-    tokens, patches = _positions(answers, LIVE)
-    floor = of_prompt(answers.checkpoint.model, tokens, LIVE, patches).seconds(peak)
-    return {
+    tokens, patches = positions_of(answers, LIVE)
+    yield {
         "control": "generate on the last 4 frames",
-        "first token ms": round(first * 1e3, 1),
-        "floor ms": round(floor * 1e3, 1),
+        "first token p50 ms": round(first * 1e3, 1),
+        "floor ms": milliseconds(of_prompt(answers.checkpoint.model, tokens, LIVE, patches), peak),
         "tokens/s": round((most - 1) / max(rest - first, 1e-9), 1),
     }
+
+
+async def pictures(answers: Answers, peak: Peak | None) -> Rows:
+    """Pictures encoded for the language model, by the tower alone."""
+    tower, model = answers.generator.tower, answers.checkpoint.model
+    for count in (1, 4, 8):
+        began = time.perf_counter()
+        prepared = [tower.prepare(p) for p in answers.pictures.take(count)]
+        cut = time.perf_counter() - began
+
+        def encode(prepared: Any = prepared) -> None:
+            tower.cache.clear()
+            with torch.inference_mode():
+                tower.features(prepared)
+
+        took = fastest(encode, answers.checkpoint.device, 3)
+        tokens = sum(p.tokens for p in prepared)
+        patches = prepared[0].tokens * answers.checkpoint.image_processor.merge_size**2
+        yield {
+            "pictures": count,
+            "picture-tokens/s": round(tokens / took, 1),
+            "ms": round(took * 1e3, 2),
+            "floor ms": milliseconds(of_prompt(model, 0, count, patches), peak),
+            "decode and cut, ms each on a core": round(cut / count * 1e3, 2),
+        }
+        await asyncio.sleep(0)
 
 
 def _generate(answers: Answers, pictures: Sequence[Picture], most: int) -> float:
@@ -244,8 +235,3 @@ def _generate(answers: Answers, pictures: Sequence[Picture], most: int) -> float
         )
     synchronize(device)
     return time.perf_counter() - began
-
-
-def _ms(seconds: Sequence[float]) -> float:
-    """The median, the first left out: it warms up."""
-    return round(statistics.median(seconds[1:]) * 1e3, 1)

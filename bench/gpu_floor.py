@@ -37,6 +37,11 @@ class Work:
         return max(self.flops / peak.flops, self.bytes / peak.bandwidth)
 
 
+def milliseconds(work: Work, peak: Peak | None) -> float | None:
+    """The least that the work takes; None where the device's peak is not known."""
+    return None if peak is None else round(work.seconds(peak) * 1e3, 2)
+
+
 def synchronize(device: torch.device) -> None:
     """Waits for what the device was given."""
     if device.type == "cuda":
@@ -57,16 +62,26 @@ def fastest(call: Callable[[], object], device: torch.device, tries: int = TRIES
 
 def peak(device: torch.device) -> Peak:
     """Measured: a product of square matrices and a copy, large where the device is a GPU."""
+    found = Peak(_product(device), _copy(device))
+    if device.type == "cuda":  # what this took is not to count as the model's
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+    return found
+
+
+def _product(device: torch.device) -> float:
     gpu = device.type == "cuda"
-    side, count = (8192, 2 * 10**9) if gpu else (256, 4 * 10**6)
-    dtype = torch.bfloat16 if gpu else torch.float32
+    side, dtype = (8192, torch.bfloat16) if gpu else (256, torch.float32)
     left = torch.randn(side, side, device=device, dtype=dtype)
     right = torch.randn(side, side, device=device, dtype=dtype)
-    product = fastest(lambda: left @ right, device)
+    return 2 * side**3 / fastest(lambda: left @ right, device)
+
+
+def _copy(device: torch.device) -> float:
+    count = 2 * 10**9 if device.type == "cuda" else 4 * 10**6
     source = torch.empty(count // 4, device=device, dtype=torch.float32).fill_(1)
     target = torch.empty_like(source)
-    copy = fastest(lambda: target.copy_(source), device)
-    return Peak(2 * side**3 / product, 2 * source.nbytes / copy)
+    return 2 * source.nbytes / fastest(lambda: target.copy_(source), device)
 
 
 def of_prompt(model: Any, tokens: int, pictures: int, patches: int) -> Work:

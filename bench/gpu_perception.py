@@ -1,7 +1,7 @@
 """The perception of a GPU profile in a process of its own, as its deployment is: `bench gpu` starts it.
 
 Every stream brings a frame a second, each at its own phase. Frames that wait together are encoded
-together, at most eight, two batches at once, as the deployment does. The lag of a frame is from when
+together, at most eight, one batch at a time, as the deployment does. The lag of a frame is from when
 it was due until its vector is there. A line on standard input starts a round of so many seconds; a
 line of JSON tells what came of it.
 """
@@ -25,7 +25,6 @@ from perception.untrained import untrained_encoder
 FRAME = (540, 960, 3)
 TOGETHER = 8  # frames in one call, and WAIT seconds for company: the deployment's own bounds
 WAIT = 0.004
-AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +98,14 @@ async def play(encoder: SiglipEncoder, streams: int, seconds: float) -> Round:
             for _ in batch:
                 waiting.task_done()
 
-    workers = [asyncio.create_task(encode()) for _ in range(AT_ONCE)]
+    worker = asyncio.create_task(encode())
     await asyncio.gather(*(bring(number) for number in range(streams)))
-    await waiting.join()
-    for worker in workers:
-        worker.cancel()
+    joining = asyncio.create_task(waiting.join())
+    await asyncio.wait({worker, joining}, return_when=asyncio.FIRST_COMPLETED)
+    if worker.done():  # it goes on for ever, unless the encoder failed
+        joining.cancel()
+        await worker
+    worker.cancel()
     return Round(streams, seconds, lags)
 
 

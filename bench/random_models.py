@@ -21,7 +21,8 @@ from transformers import (
     Qwen3VLConfig,
 )
 
-from reasoning.checkpoint import Checkpoint, best_attention
+from perception.checkpoints import dtype_of
+from reasoning.checkpoint import ATTENTION, Checkpoint
 
 Size = Literal["tiny", "2b", "4b", "8b"]
 
@@ -143,17 +144,22 @@ def image_processor() -> Qwen2VLImageProcessorPil:
 
 
 def checkpoint(
-    size: Size, device: str = "cpu", *, seed: int = 0, spread: float | None = None
+    size: Size,
+    device: str = "cpu",
+    *,
+    seed: int = 0,
+    spread: float | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Checkpoint:
-    """A model on the device: bfloat16 on CUDA, float32 on the CPU. `spread`: of its weights, about
-    zero; where tiny, wide enough that each next token clearly wins."""
+    """A model on the device: by default bfloat16 on CUDA, float32 on the CPU. `spread`: of its
+    weights, about zero; where tiny, wide enough that each next token clearly wins."""
     config = configuration(size)
     torch.manual_seed(seed)
     with torch.device(device):
         model = AutoModelForImageTextToText.from_config(  # type: ignore[no-untyped-call]  # likewise
             config,
-            dtype=torch.bfloat16 if device.startswith("cuda") else torch.float32,
-            attn_implementation=best_attention(device),
+            dtype=dtype or dtype_of(device),
+            attn_implementation=ATTENTION,
         )
     spread = spread or (0.15 if size == "tiny" else None)
     if spread is not None:

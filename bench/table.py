@@ -18,14 +18,19 @@ def report(title: str, rows: Sequence[Mapping[str, Any]], json_only: bool = Fals
     nothing but the JSON, and standard error the table.
 
     Columns are the keys of the rows, in the order they first come."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    table = Table(title=title)
-    for at, column in enumerate(columns):
-        table.add_column(column, justify="left" if at == 0 else "right")
-    for row in rows:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
-    Console(stderr=json_only, width=None if sys.stdout.isatty() else WIDE).print(table)
+    table(title, rows, to_stderr=json_only)
     print(json.dumps({"bench": title, "rows": [dict(row) for row in rows]}), flush=True)
+
+
+def table(title: str, rows: Sequence[Mapping[str, Any]], to_stderr: bool) -> None:
+    """Draw the table alone."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    drawn = Table(title=title)
+    for at, column in enumerate(columns):
+        drawn.add_column(column, justify="left" if at == 0 else "right")
+    for row in rows:
+        drawn.add_row(*(_cell(row.get(column)) for column in columns))
+    Console(stderr=to_stderr, width=None if sys.stdout.isatty() else WIDE).print(drawn)
 
 
 def _cell(value: object) -> str:

@@ -38,6 +38,7 @@ GATHER = 1.0  # seconds between slices: what streams bring meanwhile shares one
 SHARE = 0.3  # of the time, at most, goes into this, beside the model's own
 CLOSING = 5.0  # seconds that a model gets to finish
 AGAIN = 5.0  # seconds until a model that failed is asked again
+MOST_PIXELS = 64_000_000  # of a picture: it takes three bytes for each while it is encoded
 
 
 class PictureEncoder(Protocol):
@@ -161,7 +162,13 @@ class Encoding:
             return decoded(self._media.read(digest))
         except KeyframeNotFound:
             return None  # given up or forgotten since
-        except (KeyframeTorn, UnidentifiedImageError, OSError, ValueError) as failure:
+        except (
+            KeyframeTorn,
+            UnidentifiedImageError,
+            Pictures.DecompressionBombError,
+            OSError,
+            ValueError,
+        ) as failure:
             self.unreadable += 1
             log.warning("the keyframe %s is not encoded: %s", digest, failure)
             return None
@@ -185,7 +192,10 @@ class Encoding:
 
 
 def decoded(content: bytes) -> Image:
-    """uint8 [height, width, 3], RGB. Raises UnidentifiedImageError, OSError, ValueError."""
+    """uint8 [height, width, 3], RGB. Raises UnidentifiedImageError, DecompressionBombError, OSError,
+    ValueError where it is larger than any keyframe."""
     with Pictures.open(io.BytesIO(content)) as picture:
+        if picture.width * picture.height > MOST_PIXELS:
+            raise ValueError(f"it has {picture.width} x {picture.height} pixels")
         image: Image = np.asarray(picture.convert("RGB"))
     return image

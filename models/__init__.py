@@ -97,6 +97,34 @@ def locate_any(given: str) -> Path:
     return folder / parsed[0].entry if parsed[0].entry else folder
 
 
+def find_given(given: str) -> Path | None:
+    """Where a path or hub id that no catalogue knows lies, as far as its headers tell whole. Nothing
+    is downloaded; None: the hub may have it.
+
+    Raises:
+        ModelMissing: it is no file, no folder and no hub id, or not in the cache and offline.
+        ModelTruncated: a file of it is cut off.
+    """
+    path = Path(given).expanduser()
+    parsed = hub.parse(given)
+    if path.exists():
+        folder: Path | None = path
+    elif parsed is None:
+        raise ModelMissing(given, ["it is no file, no folder and no hub id owner/name"], None)
+    else:
+        repository, revision = parsed
+        try:
+            folder = hub.cached(repository.repo, revision, repository.files)
+        except hub.NotOnHub as error:
+            raise ModelMissing(given, [str(error)], None) from error
+        if folder is None and hub.offline():
+            where = f"{hub.named(repository.repo, revision)} is not in the Hugging Face cache"
+            raise ModelMissing(given, [f"{where}, and HF_HUB_OFFLINE is set"], None)
+    if folder is not None and folder.is_dir():
+        shards.check(given, folder, None)
+    return folder
+
+
 __all__ = [
     "CATALOG",
     "HUB_CATALOG",
@@ -111,6 +139,7 @@ __all__ = [
     "UnknownModel",
     "entry",
     "find",
+    "find_given",
     "locate",
     "locate_any",
     "names",

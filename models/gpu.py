@@ -9,29 +9,26 @@ from models.records import HubModel
 
 _TRANSFORMERS = ("*.json", "*.safetensors", "*.txt", "*.jinja")  # what `from_pretrained` reads
 
-QWEN3_VL_8B = HubModel(
-    name="qwen3-vl-8b",
-    job="answers from pictures and words, captions",
-    licence="Apache-2.0",
-    repo="Qwen/Qwen3-VL-8B-Instruct",
-    revision="0c351dd01ed87e9c1b53cbc748cba10e6187ff3b",
-    patterns=_TRANSFORMERS,
-    bytes=17_550_000_000,
-    profiles=("gpu-80g", "cluster"),
-    without="questions are not answered from pictures",
+
+def _qwen3_vl(size: str, revision: str, size_bytes: int, *profiles: str) -> HubModel:
+    return HubModel(
+        name=f"qwen3-vl-{size.lower()}",
+        job="answers from pictures and words, captions",
+        licence="Apache-2.0",
+        repo=f"Qwen/Qwen3-VL-{size}-Instruct",
+        revision=revision,
+        patterns=_TRANSFORMERS,
+        bytes=size_bytes,
+        profiles=profiles,
+        without="questions are not answered from pictures",
+    )
+
+
+QWEN3_VL_8B = _qwen3_vl(
+    "8B", "0c351dd01ed87e9c1b53cbc748cba10e6187ff3b", 17_550_000_000, "gpu-80g", "cluster"
 )
 
-QWEN3_VL_4B = HubModel(
-    name="qwen3-vl-4b",
-    job="answers from pictures and words, captions",
-    licence="Apache-2.0",
-    repo="Qwen/Qwen3-VL-4B-Instruct",
-    revision="ebb281ec70b05090aa6165b016eac8ec08e71b17",
-    patterns=_TRANSFORMERS,
-    bytes=8_890_000_000,
-    profiles=("gpu-24g",),
-    without="questions are not answered from pictures",
-)
+QWEN3_VL_4B = _qwen3_vl("4B", "ebb281ec70b05090aa6165b016eac8ec08e71b17", 8_890_000_000, "gpu-24g")
 
 SIGLIP2 = HubModel(
     name="siglip2-base",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from perception.checkpoints import device_of, folder_of, load_whole, loading
+from perception.checkpoints import device_of, dtype_of, folder_of, load_whole, loading
 from perception.errors import ModelUnusable
 from perception.records import SAMPLE_RATE, Audio
 from perception.sounds import SoundSpan
@@ -85,12 +85,10 @@ class AudioSetListener:
     @classmethod
     def load(cls, model: str = DEFAULT, *, device: str | None = None) -> AudioSetListener:
         """From a hub id (`owner/name@revision`) or a folder. Raises ModelUnusable."""
-        import torch
         from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
         where = device_of(device)
-        dtype = torch.float32 if where == "cpu" else torch.bfloat16
-        network = load_whole(AutoModelForAudioClassification, model, dtype=dtype)
+        network = load_whole(AutoModelForAudioClassification, model, dtype=dtype_of(where))
         with loading(model):
             extractors: Any = AutoFeatureExtractor  # its methods have no types
             extractor = extractors.from_pretrained(folder_of(model))

@@ -65,6 +65,13 @@ def loading(model: str) -> Iterator[None]:
         raise ModelUnusable(model, said[0] if said else type(error).__name__) from error
 
 
+def dtype_of(device: str) -> Any:
+    """The number format of weights there: bf16 on a GPU, float32 on the CPU."""
+    import torch
+
+    return torch.float32 if device == "cpu" else torch.bfloat16
+
+
 def device_of(device: str | None) -> str:
     """The device asked for; None: the first GPU, or the CPU where there is none."""
     import torch

@@ -11,6 +11,7 @@ PerceptionError
 │   └── Truncated           cut off before its index or its first sample
 ├── ModelUnusable           a model named by a setting cannot be had, or not be loaded
 └── PerceiverError          a model failed on valid input
+    ├── OutOfMemory         the GPU or the machine has none left for now
     ├── AudioTooLong        an utterance beyond what the recogniser takes
     ├── UnknownLanguage     a language setting that the recogniser does not know
     └── NotAPicture         an image that is not uint8 RGB, or has no pixels
@@ -110,6 +111,10 @@ class ModelUnusable(PerceptionError):
 
 class PerceiverError(PerceptionError):
     """A model failed on input that it should have taken."""
+
+
+class OutOfMemory(PerceiverError):
+    """There was no memory for a call; later there may be."""
 
 
 class AudioTooLong(PerceiverError):

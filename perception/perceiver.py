@@ -1,7 +1,8 @@
 """The seam to the heavy work: recognising, listening, looking.
 
 The stream pipeline knows a `Perceiver` and nothing of the models behind it. `LocalPerceiver` runs
-them in this process; a deployment puts the same batch methods behind a network.
+them in this process; a deployment puts the same batch methods behind a network. What a model's library
+raises comes out as PerceiverError, OutOfMemory where that is why.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import cv2
 import numpy as np
 
 from perception.faces import FaceCounter, NoFaces, face_counter
+from perception.failing import failing
 from perception.reader import FixedReader, PaddleReader, Reader, TextLine
 from perception.recognizer import (
     Effort,
@@ -130,19 +132,19 @@ class LocalPerceiver:
         self, utterances: Sequence[Audio], effort: Effort = "full"
     ) -> list[Transcript]:
         """What was said in each utterance; blocks."""
-        with self.timed(f"recognise_{effort}"):
+        with self.timed(f"recognise_{effort}"), failing("speech recognition"):
             return self._recognizer.recognize(utterances, effort)
 
     def listen_batch(self, windows: Sequence[Audio]) -> list[tuple[SoundSpan, ...]]:
         """The spans heard in each window; blocks."""
-        with self.timed("listen"):
+        with self.timed("listen"), failing("hearing sounds"):
             return self._listener.listen(windows)
 
     def look_batch(self, images: Sequence[Image], read: Sequence[bool]) -> list[Look]:
         """What each image shows; those whose `read` is set are read as well."""
-        with self.timed("tag"):
+        with self.timed("tag"), failing("tagging"):
             tags = self._tagger.tag(images)
-        with self.timed("faces"):
+        with self.timed("faces"), failing("counting faces"):
             faces = self._faces.count(images)
         wanted = [image for image, asked in zip(images, read, strict=True) if asked]
         readings = iter(self._read(wanted) if wanted else ())
@@ -152,7 +154,7 @@ class LocalPerceiver:
         ]
 
     def _read(self, images: Sequence[Image]) -> Sequence[tuple[TextLine, ...]]:
-        with self.timed("read"):
+        with self.timed("read"), failing("reading"):
             return self._reader.read(images)
 
     async def recognize(self, audio: Audio, effort: Effort = "full") -> Transcript:

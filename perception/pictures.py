@@ -13,11 +13,10 @@ import threading
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from perception.checkpoints import device_of, folder_of, load_whole, loading
+from perception.checkpoints import device_of, dtype_of, folder_of, load_whole, loading
 from perception.errors import ModelUnusable, NotAPicture
 from perception.preparing import is_plain, prepared, prepared_on_device
 from perception.records import Image
@@ -95,12 +94,10 @@ class SiglipEncoder:
         Raises:
             ModelUnusable: it cannot be had or loaded, or reads no pictures and texts.
         """
-        import torch
         from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
         where = device_of(device)
-        dtype = torch.float32 if where == "cpu" else torch.bfloat16
-        network = load_whole(AutoModel, model, dtype=dtype)
+        network = load_whole(AutoModel, model, dtype=dtype_of(where))
         if not hasattr(network, "get_image_features") or not hasattr(network, "get_text_features"):
             kind = type(network).__name__
             raise ModelUnusable(model, f"a {kind} does not encode both pictures and texts")
@@ -172,6 +169,8 @@ def within_bounds(image: Image) -> Image:
     height, width = image.shape[:2]
     scale = LONGEST_SIDE / max(height, width)
     if scale < 1:
+        import cv2  # here alone: what is no larger than a network looks at does without it
+
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         height, width = image.shape[:2]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from perception.audioset import AudioSetListener
-from perception.checkpoints import device_of
+from perception.checkpoints import device_of, dtype_of
 from perception.pictures import SiglipEncoder
 
 
@@ -36,9 +36,9 @@ def untrained_encoder(
     config = config or siglip2_base()
     where = device_of(device)
     with torch.device(where):
-        dtype = torch.float32 if where == "cpu" else torch.bfloat16
         networks: Any = AutoModel  # its methods have no types
-        network = networks.from_config(config, dtype=dtype)
+        # Drawn as float32: not every distribution can be drawn in half of it on every device.
+        network = networks.from_config(config).to(dtype_of(where))
     side = config.vision_config.image_size
     return SiglipEncoder(
         network,
@@ -59,10 +59,9 @@ def untrained_listener(
 
     where = device_of(device)
     with torch.device(where):
-        dtype = torch.float32 if where == "cpu" else torch.bfloat16
         networks: Any = AutoModelForAudioClassification  # its methods have no types
         config = config or ASTConfig(id2label={at: f"sound {at}" for at in range(527)})
-        network = networks.from_config(config, dtype=dtype)
+        network = networks.from_config(config).to(dtype_of(where))
     extractors: Any = ASTFeatureExtractor
     return AudioSetListener(network, extractor or extractors())
 

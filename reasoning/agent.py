@@ -20,7 +20,7 @@ from memory.asof import AsOf
 from memory.records import MemoryReader, Snapshot
 from reasoning import composed
 from reasoning.analysis import Analysis, analyse
-from reasoning.errors import GenerationFailed, QuestionRefused
+from reasoning.errors import GenerationFailed, ModelSilent, QuestionRefused
 from reasoning.evidence import Source
 from reasoning.followup import resolve
 from reasoning.gate import Gate
@@ -48,8 +48,8 @@ log = logging.getLogger("lookback.reasoning")
 
 MAX_QUESTION = 2000  # characters
 _QUOTE = 200  # characters
-# Where cores are short the model may need ten seconds for its first word. Longer than two and a
-# person asks again; the evidence is known by then, so it is told instead.
+# Where cores are short, or an endpoint far, the model may need ten seconds for its first word. Longer
+# than two and a person asks again; the evidence is known by then, so it is told instead.
 FIRST_TOKEN = 2.0  # seconds
 LIVE_FRAMES = 4
 
@@ -75,7 +75,11 @@ class _Told:
 
     plan: Plan
     text: str = ""
-    failure: str | None = None
+    failure: GenerationFailed | None = None
+
+    @property
+    def silent(self) -> bool:
+        return isinstance(self.failure, ModelSilent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,8 @@ class _Prepared:
 class Agent:
     """`near` says how near two words are in meaning; without it only stems and lists decide.
     `clock` gives the seconds that timings are measured with. A model that has said nothing
-    `first_token` seconds after it was asked is not waited for: the evidence is quoted.
+    `first_token` seconds after it was asked is not waited for: the evidence is quoted, and the
+    answer says why.
     With `keyframes`, a generator that sees is shown pictures, `live_frames` of them of now."""
 
     def __init__(
@@ -149,7 +154,8 @@ class Agent:
             trigger=question.trigger,
             method=_method(told.plan),
             utterance=question.utterance,
-            failure=told.failure,
+            failure=None if told.failure is None else str(told.failure),
+            silent=told.silent,
         )
 
     async def _tell(
@@ -169,7 +175,7 @@ class Agent:
                     yield Token(piece, opening=not told.text and piece == begun)
                     told.text, said = told.text + piece, True
         except GenerationFailed as error:
-            told.failure = str(error)
+            told.failure = error
             log.warning("an answer is given without the language model: %s", error)
         told.text = " ".join(told.text.split())
         if said and told.failure is None and told.text != begun:
@@ -178,8 +184,10 @@ class Agent:
         left = plan.otherwise or plan
         told.text = left.text or composed.lines(left.evidence)
         told.plan = replace(left, text=told.text)
-        if told.failure is not None:
+        if told.failure is not None and not told.silent:
             told.text = composed.without_model(told.text)
+        elif told.silent and not self._generator.capabilities.gives_way:
+            told.text = composed.without_first_word(told.text)
         yield Replace(told.text) if said else Token(told.text)
 
     async def prepare(self, question: Question) -> None:
@@ -258,18 +266,22 @@ class Agent:
         return _Decided(plan, analysis, retriever, snapshot)
 
     async def _in_time(self, plan: Plan, asked: str) -> AsyncIterator[str]:
-        """The model's answer, its wording repaired; where its first word is late, only what the
-        answer has to begin with."""
+        """The model's answer, its wording repaired. Where its first word is late, what the evidence
+        adds to the beginning; raises ModelSilent where that is nothing."""
         said = self._begun(plan, asked)
         if said:
             yield said
         late: float | None = self._first_token
+        silent = False
         stop = ""  # a full stop waits for what may still follow
         async with aclosing(self._generate(plan, asked)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
             while True:
                 try:
                     piece = await asyncio.wait_for(anext(pieces), late)
-                except (StopAsyncIteration, TimeoutError):
+                except StopAsyncIteration:
+                    break
+                except TimeoutError:
+                    silent = True
                     break
                 late = None
                 piece = stop + agreeing(said, piece)
@@ -279,7 +291,10 @@ class Agent:
         if said.strip() and plan.whole_when:
             rest = rest_of_when(said, "\n".join(p.text for p in plan.evidence))
             if rest:
+                silent = False
                 yield rest
+        if silent:
+            raise ModelSilent(self._first_token)
         if stop:
             yield stop
 

@@ -11,7 +11,7 @@ import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from transformers import (
@@ -23,7 +23,10 @@ from transformers import (
 
 from reasoning.errors import ModelUnusable
 
-Attention = Literal["sdpa", "flash_attention_2", "eager"]
+# PyTorch's own, which runs its FlashAttention kernel where a pass has no mask. The flash-attn package
+# is not used: given one row, it takes positions that do not rise by one each (those of pictures) for
+# several texts packed into it (transformers, `_is_packed_sequence`), and keeps them from each other.
+ATTENTION = "sdpa"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +48,15 @@ class Checkpoint:
         return int(self.image_processor.patch_size * self.image_processor.merge_size)
 
 
-def load(
-    path: Path, *, device: str | None = None, four_bit: bool = False, attention: str | None = None
-) -> Checkpoint:
-    """From a folder of Hugging Face form. bfloat16 on CUDA, float32 on the CPU; FlashAttention where
-    its package is there, else PyTorch's own attention. Raises ModelUnusable with one line."""
+def load(path: Path, *, device: str | None = None, four_bit: bool = False) -> Checkpoint:
+    """From a folder of Hugging Face form. bfloat16 on CUDA, float32 on the CPU. Raises ModelUnusable
+    with one line."""
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if not path.is_dir():
         raise ModelUnusable(f"language model {path} is not a folder")
     options: dict[str, Any] = {
         "dtype": torch.bfloat16 if device.startswith("cuda") else torch.float32,
-        "attn_implementation": attention or best_attention(device),
+        "attn_implementation": ATTENTION,
         "local_files_only": True,
     }
     if four_bit:
@@ -100,12 +101,6 @@ def check(config: Any, name: str) -> None:
             f"language model {name} ({config.model_type}) takes no pictures as patches: "
             "serve it through an endpoint"
         )
-
-
-def best_attention(device: str) -> Attention:
-    """FlashAttention where it can run."""
-    there = importlib.util.find_spec("flash_attn") is not None
-    return "flash_attention_2" if there and device.startswith("cuda") else "sdpa"
 
 
 def first_line(error: Exception) -> str:

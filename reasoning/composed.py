@@ -129,6 +129,11 @@ def without_model(text: str) -> str:
     return f"{text} (My language model failed just now, so this is without it.)"
 
 
+def without_first_word(text: str) -> str:
+    """What is known, where the language model kept everybody waiting."""
+    return f"{text} (My language model did not answer in time, so this is quoted without it.)"
+
+
 def labels(text: str) -> list[str]:
     """What a picture was tagged with."""
     text = re.sub(r",\s*faces? seen", "", text)  # said of the people named just before

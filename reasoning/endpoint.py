@@ -73,19 +73,17 @@ class EndpointGenerator:
     ) -> None:
         parsed = httpx.URL(url)
         if parsed.scheme not in ("http", "https") or not parsed.host:
-            raise ModelUnusable(
-                f"answer_endpoint {_shown(parsed)} is not a URL like http://host/v1"
-            )
+            raise ModelUnusable(f"answer_endpoint {shown(parsed)} is not a URL like http://host/v1")
         if parsed.userinfo or parsed.query:
             raise ModelUnusable(
-                f"answer_endpoint {_shown(parsed)} holds a password or a query: URLs are logged, "
+                f"answer_endpoint {shown(parsed)} holds a password or a query: URLs are logged, "
                 "so a secret goes into answer_key"
             )
         self.capabilities = Capabilities(
             visual_tokens, text_tokens, continues=False, prepares=False
         )
         self._url = url.rstrip("/") + "/chat/completions"
-        self._shown = _shown(parsed)
+        self._shown = shown(parsed)
         self._model = model
         self._key = key
         self._limits = limits or Limits()
@@ -104,8 +102,12 @@ class EndpointGenerator:
     async def warm(self) -> None:
         """Nothing is loaded here; whether the server answers is known when it is asked."""
 
+    def close(self) -> None:
+        """Lets go of the connections that are kept for the next question: they close with it."""
+        self._client = None
+
     async def aclose(self) -> None:
-        """Closes connections that are kept for the next question."""
+        """Closes them at once."""
         if self._client is not None:
             await self._client.aclose()
 
@@ -281,7 +283,7 @@ def _after(response: httpx.Response) -> float:
         return 0.0
 
 
-def _shown(url: httpx.URL) -> str:
+def shown(url: httpx.URL) -> str:
     """The server as errors name it: without user, password and query."""
     port = f":{url.port}" if url.port else ""
     return f"{url.scheme}://{url.host}{port}"

@@ -47,15 +47,13 @@ class Placed:
 @dataclass(slots=True, eq=False)
 class Request:
     """A prompt as tokens, with its pictures' places. `put` is called from the model's thread: with
-    each token, then with None, or with the error that ended it. `cancelled` ends it in silence.
-    `background`: begun only while nothing else is under way."""
+    each token, then with None, or with the error that ended it. `cancelled` ends it in silence."""
 
     ids: list[int]
     pictures: Sequence[Placed]
     max_tokens: int
     put: Callable[[int | Exception | None], None]
     cancelled: threading.Event = field(default_factory=threading.Event)
-    background: bool = False
     # Of the engine, from here on.
     held: Held = field(default_factory=lambda: np.empty(0, np.int64))
     positions: torch.Tensor | None = None  # 3 x tokens where positions are of time, height, width
@@ -98,8 +96,9 @@ class Engine:
         self._reading: deque[Request] = deque()  # their prompts are being evaluated
         self._writing: list[Request] = []
         self._closed = False
-        self._thread = threading.Thread(target=self._run, name="answers", daemon=True)
-        self._thread.start()
+        self._submitting = threading.Lock()  # nothing is put behind what closing leaves
+        self.thread = threading.Thread(target=self._run, name="answers", daemon=True)
+        self.thread.start()
 
     @property
     def longest(self) -> int:
@@ -112,22 +111,25 @@ class Engine:
             raise GenerationFailed(
                 f"the prompt has {len(request.ids)} tokens, {self.longest - request.max_tokens} fit"
             )
-        if self._closed:
-            raise GenerationFailed("the language model was closed")
-        self._coming.put(request)
+        with self._submitting:
+            if self._closed:
+                raise GenerationFailed("the language model was closed")
+            self._coming.put(request)
 
     def close(self) -> None:
         """Ends what is under way."""
-        self._closed = True
-        self._coming.put(None)
-        self._thread.join(timeout=30)
+        with self._submitting:
+            self._closed = True
+            self._coming.put(None)
+        self.thread.join(timeout=30)
 
     @torch.inference_mode()
     def _run(self) -> None:
         while not self._closed:
             self._take(block=not (self._waiting or self._reading or self._writing))
             self._drop_cancelled()
-            while (first := self._next()) is not None:
+            while self._waiting:
+                first = self._waiting[0]
                 if not self._guarded(partial(self._admit, first), [first]):
                     break
             if self._reading:
@@ -155,14 +157,6 @@ class Engine:
             for request in [r for r in group if r.cancelled.is_set()]:
                 self._end(request, None)
 
-    def _next(self) -> Request | None:
-        """Which request is begun next: the longest waiting, those in the background last."""
-        for request in self._waiting:
-            if not request.background:
-                return request
-        idle = not (self._reading or self._writing)
-        return self._waiting[0] if self._waiting and idle else None
-
     def _admit(self, request: Request) -> bool:
         """Gives the request a row, if one is free."""
         if not len(request.held):
@@ -170,7 +164,7 @@ class Engine:
         taken = self.rows.take(request.held)
         if taken is None:
             return False
-        self._waiting.remove(request)
+        self._waiting.popleft()
         request.row, request.done = taken
         for placed in request.pictures:
             if placed.start < request.done < placed.end:

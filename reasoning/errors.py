@@ -3,6 +3,7 @@
 ReasoningError
 ├── ModelUnusable      the language model's file is there but does not load
 ├── GenerationFailed   the language model refused a prompt or stopped midway
+│   └── ModelSilent        it said nothing for as long as anybody waits
 ├── PictureUnusable    a picture does not open, or is too large to be looked at
 └── QuestionRefused    the question is empty or too long
 """
@@ -20,6 +21,13 @@ class ModelUnusable(ReasoningError):
 
 class GenerationFailed(ReasoningError):
     """The language model returned an error instead of text."""
+
+
+class ModelSilent(GenerationFailed):
+    """The language model's first word did not come in time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the language model said nothing for {seconds:g} s")
 
 
 class PictureUnusable(ReasoningError):

@@ -40,12 +40,15 @@ _SIDE = 28  # pixels of a token's side, about
 class Capabilities:
     """What a generator takes. `visual_tokens`: of all pictures of a prompt together, 0 where it sees
     none; `text_tokens`: of all memory lines; `continues`: whether an answer can be begun for it;
-    `prepares`: whether evaluating a prompt ahead makes its answer begin sooner, and costs nobody."""
+    `prepares`: whether evaluating a prompt ahead makes its answer begin sooner, and costs nobody;
+    `gives_way`: it runs on cores that perception goes first on, so that its first word may be late
+    on any busy machine."""
 
     visual_tokens: int = 0
     text_tokens: int = 160
     continues: bool = True
     prepares: bool = True
+    gives_way: bool = False
 
     @property
     def sees(self) -> bool:
@@ -56,7 +59,8 @@ class Generator(Protocol):
     """Closing the iterator that `stream` returns ends generation at once. Raises GenerationFailed.
 
     `picture_tokens` says what a picture takes of `capabilities.visual_tokens`; it raises
-    PictureUnusable for one that cannot be shown."""
+    PictureUnusable for one that cannot be shown. `close` ends what is under way, and lets go of
+    threads, memory and connections; once it was called nothing can be asked any more."""
 
     capabilities: Capabilities
 
@@ -64,6 +68,7 @@ class Generator(Protocol):
     def stream(self, prompt: Prompt, max_tokens: int) -> AsyncIterator[str]: ...
     def count(self, text: str) -> int: ...
     async def warm(self) -> None: ...
+    def close(self) -> None: ...
 
 
 class GgufGenerator:
@@ -111,12 +116,15 @@ class GgufGenerator:
         params.api_keys = [secrets.token_hex(32)]
         params.endpoint_slots, params.ui, params.cors_origins = False, False, ""
         try:
-            self._server = xllamacpp.Server(params)
+            self._server: Any = xllamacpp.Server(params)
         except RuntimeError as error:
             beside = f" with projector {projector}" if projector is not None else ""
             raise ModelUnusable(f"language model {path}{beside} does not load: {error}") from error
         self.timings: dict[str, Any] = {}  # of the last generation, as llama.cpp counts them
-        self.capabilities = Capabilities(0 if projector is None else visual_tokens)
+        self.capabilities = Capabilities(0 if projector is None else visual_tokens, gives_way=True)
+
+    def close(self) -> None:
+        self._server = None
 
     def picture_tokens(self, picture: Picture) -> int:
         """As many as a picture can take: projectors differ in how many it does."""
@@ -155,6 +163,7 @@ class GgufGenerator:
             return False
 
         def generate() -> None:
+            server = self._server
             request = {
                 "prompt": prompt.text if prompt.question else PREFIX,
                 "max_tokens": max_tokens,
@@ -167,10 +176,12 @@ class GgufGenerator:
                 "return_progress": True,
             }
             try:
+                if server is None:
+                    raise GenerationFailed("the language model was closed")
                 if prompt.pictures:
-                    self._server.handle_chat_completions(self._chat(prompt, max_tokens), receive)
+                    server.handle_chat_completions(self._chat(prompt, max_tokens), receive)
                 else:
-                    self._server.handle_completions(request, receive)
+                    server.handle_completions(request, receive)
             except GenerationFailed as error:
                 put(error)
             except Exception as error:  # the binding's own types are not public
@@ -211,9 +222,13 @@ class ScriptedGenerator:
         self.prompts: list[Prompt] = []
         self.cancelled = 0
         self.warmed = False
+        self.closed = False
 
     async def warm(self) -> None:
         self.warmed = True
+
+    def close(self) -> None:
+        self.closed = True
 
     def count(self, text: str) -> int:
         return len(text.split())

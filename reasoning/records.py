@@ -109,10 +109,11 @@ class Answer:
     )
     utterance: dict[str, Any] | None = field(default=None)
     failure: str | None = None  # why the model did not answer, where it failed
+    silent: bool = False  # it failed by saying nothing in time
 
     def to_json(self) -> dict[str, Any]:
         fields = asdict(self)
-        for absent in ("utterance", "failure"):
-            if fields[absent] is None:
+        for absent in ("utterance", "failure", "silent"):
+            if not fields[absent]:
                 del fields[absent]
         return {"type": "answer", **fields}

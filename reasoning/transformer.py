@@ -32,8 +32,6 @@ log = logging.getLogger("lookback.reasoning")
 
 _AROUND = 1024  # tokens of instructions, a long question, and what a chat template adds
 _ANSWER = 256
-_CAPTION_TOKENS = 60
-CAPTION = "What does this picture show? Name the people, things, actions and colours."
 
 
 class TransformersGenerator:
@@ -88,8 +86,10 @@ class TransformersGenerator:
         )
 
     def close(self) -> None:
-        """Ends every answer, and the model's thread."""
+        """Ends every answer, and the model's thread; forgets encoded pictures. The weights go with
+        the last reference to them."""
         self.engine.close()
+        self.tower.cache.clear()
 
     def count(self, text: str) -> int:
         return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -105,20 +105,7 @@ class TransformersGenerator:
             async for _ in self.stream(prompt, 2):
                 pass
 
-    async def caption(self, picture: Picture) -> str:
-        """What the picture shows, in a sentence; begun when no answer is under way. Raises
-        GenerationFailed."""
-        asked = Prompt((), CAPTION, pictures=(picture,))
-        pieces = self._pieces(asked, _CAPTION_TOKENS, background=True)
-        async with contextlib.aclosing(pieces) as said:  # type: ignore[type-var]  # typed as an iterator, it is a generator
-            return " ".join("".join([piece async for piece in said]).split())
-
-    def stream(self, prompt: Prompt, max_tokens: int) -> AsyncIterator[str]:
-        return self._pieces(prompt, max_tokens)
-
-    async def _pieces(
-        self, prompt: Prompt, max_tokens: int, background: bool = False
-    ) -> AsyncIterator[str]:
+    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncIterator[str]:
         prompt, prepared = await self._prepared(prompt)
         loop = asyncio.get_running_loop()
         tokens: asyncio.Queue[int | Exception | None] = asyncio.Queue()
@@ -128,7 +115,7 @@ class TransformersGenerator:
                 loop.call_soon_threadsafe(tokens.put_nowait, token)
 
         ids, placed = self._tokens(turn(prompt), prepared)
-        request = Request(ids, placed, max_tokens, put, background=background)
+        request = Request(ids, placed, max_tokens, put)
         self.engine.submit(request)
         # Bytes of a letter that is not whole yet wait for the rest of it.
         decoding = DecodeStream(skip_special_tokens=True)

@@ -17,18 +17,19 @@ from serve.deployments import MemoryDeployment, PerceptionDeployment, ReasoningD
 from serve.gateway import Extension
 from serve.gateway_deployment import GatewayDeployment
 from serve.reading import MemoryReaderDeployment
-from serve.settings import load, read_profile, require_token
+from serve.settings import Settings, load_deployed, read_profile, require_token
 
 REFUSED_AT_ONCE = 64  # requests; with them come the probes, which are never refused
 
 
-def build(args: dict[str, Any], extend: Extension | None = None) -> Application:
-    """The application of a profile; `extend` adds to its gateway. `args` are settings; replicas and
-    shares are the profile's (`serve deploy` applies those of the file it was given on top).
+def build(args: dict[str, Any] | Settings, extend: Extension | None = None) -> Application:
+    """The application of a profile; `extend` adds to its gateway. `args` are settings, or a profile's
+    share of them; replicas and GPU shares are the profile's (`serve deploy` applies those of the file
+    it was given on top).
 
     Raises BadSettings, TokenNeeded among them: a cluster asks nobody else.
     """
-    settings = load(**args)
+    settings = args if isinstance(args, Settings) else load_deployed(args)
     require_token(settings)
     plain = settings.plain()
     options = {

@@ -57,10 +57,10 @@ class LiveSession(StreamSession):
         voice: Voice | None,
         clock: Callable[[], float],
     ) -> None:
-        self._recent = RecentFrames(source, hub.settings.frames_shown)
+        self.recent = RecentFrames(source, hub.settings.frames_shown)
         super().__init__(
             stream,
-            self._recent,
+            self.recent,
             hub.services,
             hub.gate,
             lambda kind, body: hub.events.publish(stream.id, kind, body),
@@ -194,7 +194,7 @@ class LiveSession(StreamSession):
         async def prepare() -> None:
             try:
                 await self._remembering.settled(start)
-                await talking.prepare(replace(question, frames=await self._recent.frames()))
+                await talking.prepare(replace(question, frames=await self.recent.frames()))
             except Exception as error:  # noqa: BLE001 - the answer itself will say what is wrong
                 log.warning("an answer was not prepared: %s", type(error).__name__)
 
@@ -262,7 +262,7 @@ class LiveSession(StreamSession):
         split = Sentences()
         if turn.question.at is not None:
             await self._remembering.settled(turn.question.at)  # what came before the question
-        shown = replace(turn.question, frames=await self._recent.frames())
+        shown = replace(turn.question, frames=await self.recent.frames())
         pieces = self._services.reasoning.answer(shown)
         async with aclosing(pieces) as stream:  # type: ignore[type-var]  # typed as an iterator, it is a generator
             async for piece in stream:

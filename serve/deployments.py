@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from prometheus_client.metrics_core import Metric
 from ray import serve
 
 from memory.errors import StoreLocked
@@ -31,6 +30,7 @@ from memory.records import (
     Stats,
     Uncaptioned,
 )
+from perception.failing import failing
 from perception.recognizer import Effort, Transcript
 from perception.records import Audio, Image, Moment, Observation, Stream
 from reasoning.captions import GeneratorCaptioner, GivingWay
@@ -42,10 +42,12 @@ from serve.loading import load_agent, load_perceiver, load_pictures, load_speake
 from serve.pictures import RemoteEncoder
 from serve.rehearsal import rehearse_store
 from serve.remote import memory_of
+from serve.reporting import Reporting, opened
 from serve.services import InProcessMemory
 from serve.settings import Settings
 from serve.slots import Slots
 from serve.trimming import keep_trimmed
+from serve.urgency import Urgency
 from serve.work import Work
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ HANDOVER = 20.0  # seconds: as long as the replica before may take to shut down
 
 
 @serve.deployment(name="Perception", max_ongoing_requests=64, graceful_shutdown_timeout_s=10)
-class PerceptionDeployment:
+class PerceptionDeployment(Reporting):
     """Recognises, listens and looks; keeps nothing between calls."""
 
     def __init__(self, plain: dict[str, Any]) -> None:
@@ -80,6 +82,7 @@ class PerceptionDeployment:
         together: Any = self._recognize_together  # Ray Serve's decorator adds to it
         together.set_max_batch_size(settings.speech_batch)
         self._pictures = load_pictures(settings)
+        self._urgency = Urgency()
         self._perceiver.warm()
         self._perceiver.timed = metrics.work
         self._work = Work()
@@ -92,9 +95,11 @@ class PerceptionDeployment:
         if effort == "full" and self._speech_batch > 1:
             shared: Transcript = await self._recognize_together(audio)
             return shared
-        async with self._recognising.taken(URGENCY[effort]):
-            with self._work.call():
-                return await self._perceiver.recognize(audio, effort)
+        live = self._urgency.waited_for() if effort != "full" else nullcontext()
+        with live:
+            async with self._recognising.taken(URGENCY[effort]):
+                with self._work.call():
+                    return await self._perceiver.recognize(audio, effort)
 
     @serve.batch(max_batch_size=1, batch_wait_timeout_s=SPEECH_WAIT, max_concurrent_batches=2)
     async def _recognize_together(self, audios: list[Audio]) -> list[Transcript]:
@@ -119,14 +124,16 @@ class PerceptionDeployment:
 
     @serve.batch(max_batch_size=8, batch_wait_timeout_s=BATCH_WAIT, max_concurrent_batches=1)
     async def encode_images(self, calls: list[list[Image]]) -> list[Vectors]:
-        """One pass of the model over the pictures of all calls. Raises Unavailable."""
+        """One pass of the model over the pictures of all calls, when nobody waits for the GPU.
+        Raises Unavailable."""
         images = [image for call in calls for image in call]
-        with self._work.call(), metrics.work("encode_pictures"):
+        await self._urgency.nobody()
+        with self._work.call(), metrics.work("encode_pictures"), failing("encoding pictures"):
             rows = await asyncio.to_thread(self._encoder().encode_images, images)
         return np.split(rows, np.cumsum([len(call) for call in calls])[:-1])
 
     async def encode_texts(self, texts: list[str]) -> Vectors:
-        with self._work.call(), metrics.work("encode_texts"):
+        with self._work.call(), metrics.work("encode_texts"), failing("encoding a query"):
             return await asyncio.to_thread(self._encoder().encode_texts, texts)
 
     def _encoder(self) -> PictureEncoder:
@@ -142,12 +149,10 @@ class PerceptionDeployment:
         """What `scaling.by_queue_and_lag` goes by. Ray Serve asks."""
         return {scaling.SLOWEST: self._work.slowest()}
 
-    async def ping(self) -> float:
-        await self.check_health()
-        return time.time()
-
-    async def worked(self) -> list[Metric]:
-        return metrics.worked()
+    def __del__(self) -> None:  # as with Memory
+        perceiver = getattr(self, "_perceiver", None)
+        if perceiver is not None:
+            perceiver.close()
 
 
 @serve.deployment(
@@ -156,7 +161,7 @@ class PerceptionDeployment:
     graceful_shutdown_timeout_s=HANDOVER,
     health_check_period_s=MEMORY_CHECKED_EVERY,
 )
-class MemoryDeployment:
+class MemoryDeployment(Reporting):
     """The store, and the only process that writes to it. `perception` encodes its pictures."""
 
     def __init__(self, plain: dict[str, Any], perception: Any = None) -> None:
@@ -244,13 +249,6 @@ class MemoryDeployment:
         replica, and opening the store anew takes it back to what is known to be on the disk."""
         self._store.check()
 
-    async def ping(self) -> float:
-        await self.check_health()
-        return time.time()
-
-    async def worked(self) -> list[Metric]:
-        return metrics.worked()
-
     def __del__(self) -> None:  # Ray Serve's graceful shutdown calls this before the process ends
         store = getattr(self, "_store", None)
         if store is not None:
@@ -258,7 +256,7 @@ class MemoryDeployment:
 
 
 @serve.deployment(name="Reasoning", max_ongoing_requests=4, graceful_shutdown_timeout_s=10)
-class ReasoningDeployment:
+class ReasoningDeployment(Reporting):
     """Answers questions from what Memory finds, token by token."""
 
     async def __init__(  # type: ignore[misc]  # Ray Serve awaits it
@@ -273,24 +271,33 @@ class ReasoningDeployment:
             lambda: load_speaker(settings)
         )
         self._captions = GivingWay(GeneratorCaptioner(generator))
-        self._is_shown_pictures = generator.capabilities.visual_tokens > 0
+        self._urgency = Urgency()
+        self._generator = generator
         await generator.warm()
         keep_trimmed()
 
     async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
-        with self._work.call() as went_on, self._captions.answering():
+        with self._work.call() as went_on, self._answering():
             async for piece in self._agent.answer(question):
                 went_on()
                 yield piece
 
     async def prepare(self, question: Question) -> None:
-        with self._work.call(), self._captions.answering():
+        with self._work.call(), self._answering():
             await asyncio.gather(self._agent.prepare(question), asyncio.to_thread(self._speaker))
 
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        with self._urgency.waited_for(), self._captions.answering():
+            yield
+
     async def caption(self, encoded: bytes) -> str | None:
-        """What a picture shows; None where somebody waits for an answer. Raises Unavailable."""
-        if not self._is_shown_pictures:
+        """What a picture shows; None where somebody waits, here or for another process of the GPU.
+        Raises Unavailable."""
+        if not self._generator.capabilities.sees:
             raise Unavailable("captions need an answering model that is shown pictures")
+        if self._urgency.anybody():
+            return None
         with self._work.call(), metrics.work("caption"):
             return await self._captions.caption(encoded)
 
@@ -306,12 +313,10 @@ class ReasoningDeployment:
         """Raises Stuck. Ray Serve asks, and restarts the replica."""
         self._work.check()
 
-    async def ping(self) -> float:
-        await self.check_health()
-        return time.time()
-
-    async def worked(self) -> list[Metric]:
-        return metrics.worked()
+    def __del__(self) -> None:  # as with Memory
+        generator = getattr(self, "_generator", None)
+        if generator is not None:
+            generator.close()
 
 
 def _opened(settings: Settings, perception: Any) -> Store:
@@ -319,11 +324,5 @@ def _opened(settings: Settings, perception: Any) -> Store:
     pictures = None
     if settings.picture_model is not None and perception is not None:
         pictures = RemoteEncoder(perception, settings.picture_model)
-    deadline = time.monotonic() + HANDOVER + MEMORY_CHECKED_EVERY
-    while True:
-        try:
-            return open_store(settings, pictures=pictures)
-        except StoreLocked:
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(0.25)
+    within = HANDOVER + MEMORY_CHECKED_EVERY
+    return opened(lambda: open_store(settings, pictures=pictures), StoreLocked, within)

@@ -23,9 +23,9 @@ from typing import Any
 import models
 from memory.errors import StoreLocked
 from serve import gpus
-from serve.errors import BadSettings, PortInUse, StartFailed, TokenNeeded
-from serve.needs import needed
-from serve.settings import Settings, read_profile
+from serve.errors import BadSettings, PortInUse, StartFailed
+from serve.needs import check_given, needed
+from serve.settings import Settings, read_profile, require_token
 
 log = logging.getLogger("lookback.serve")
 
@@ -104,8 +104,7 @@ def check(settings: Settings) -> None:
 
     The processes of a server that was killed are gone some seconds after it: they are waited for.
     """
-    if not settings.on_loopback and settings.token is None:
-        raise TokenNeeded(settings.host)
+    require_token(settings)
     _for_one_machine(settings.profile)
     deadline = time.monotonic() + (AFTERMATH if _crashed(settings) else 0.0)
     while True:
@@ -117,6 +116,7 @@ def check(settings: Settings) -> None:
             if time.monotonic() >= deadline:
                 raise
             time.sleep(0.25)
+    check_given(settings)
     for name in needed(settings):
         if not models.entry(name).optional:
             models.find(name)
@@ -240,7 +240,7 @@ def _application(settings: Settings) -> Any:
     module, _, name = read_profile(settings.profile)["applications"][0]["import_path"].partition(
         ":"
     )
-    return getattr(importlib.import_module(module), name)(settings.plain())
+    return getattr(importlib.import_module(module), name)(settings)
 
 
 def _last_words(error: Exception) -> str:

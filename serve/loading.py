@@ -101,6 +101,7 @@ def load_agent(settings: Settings, memory: MemoryService) -> tuple[Agent, Genera
         generator,
         near=near,
         agent_name=settings.agent_name,
+        first_token=settings.answer_first_word_seconds,
         keyframes=memory,
         live_frames=settings.live_frames,
     )

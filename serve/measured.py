@@ -58,6 +58,9 @@ class MeasuredReasoning:
             async for piece in pieces:
                 if isinstance(piece, Answer):
                     metrics.ANSWERS.labels(piece.method).inc()
+                    if piece.failure is not None:
+                        why = "silent" if piece.silent else "failed"
+                        metrics.WITHOUT_MODEL.labels(why).inc()
                     metrics.LATENCY.labels("first_token").observe(
                         piece.timings.first_token_ms / 1000
                     )

@@ -65,6 +65,12 @@ GIVEN_UP = Counter(
 )
 QUEUED = Gauge("lookback_queue_depth", "Work that waits, by queue.", ["queue"], registry=REGISTRY)
 ANSWERS = Counter("lookback_answers", "Answers given, by outcome.", ["outcome"], registry=REGISTRY)
+WITHOUT_MODEL = Counter(
+    "lookback_answers_without_model",
+    "Answers quoted or ruled because the language model was silent for too long, or failed.",
+    ["why"],
+    registry=REGISTRY,
+)
 FAILED_ANSWERS = Counter("lookback_failed_answers", "Answers that failed.", registry=REGISTRY)
 ERRORS = Counter("lookback_http_errors", "HTTP errors, by code.", ["code"], registry=REGISTRY)
 CAPTIONS = Counter(

@@ -26,6 +26,21 @@ def needed(settings: Settings) -> tuple[str, ...]:
     return tuple(name for name in models.names() if name in asked)
 
 
+def given(settings: Settings) -> tuple[str, ...]:
+    """What the settings name by a path, or by an id that the catalogue does not know."""
+    asked = [settings.speech_model, settings.picture_model, settings.sound_model]
+    if settings.answer_backend != "endpoint":
+        asked.append(settings.answer_model)
+    return tuple(one for one in asked if one and catalogued(one) is None)
+
+
+def check_given(settings: Settings) -> None:
+    """Looks for these; what the hub may have is left to who loads it. Raises ModelMissing,
+    ModelTruncated."""
+    for one in given(settings):
+        models.find_given(one)
+
+
 def _answering(settings: Settings) -> str | None:
     """What writes answers; an endpoint has its own."""
     if settings.answer_backend == "endpoint":

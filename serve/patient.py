@@ -1,4 +1,4 @@
-"""What outlasts a deployment that is full, or restarts.
+"""What outlasts a deployment that is full, out of memory, or restarts.
 
 A recording waits. On a live stream speech is asked for again until it is recognised; frames and
 sounds are let go, for what they show is gone by then. What was let go is counted and said.
@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from memory.errors import StoreFull, StoreReadOnly, WriteFailed
-from perception.errors import PerceptionError
+from perception.errors import OutOfMemory, PerceptionError
 from perception.perceiver import Look, Perceiver
 from perception.recognizer import NOTHING, Effort, Transcript
 from perception.records import Audio, Image
@@ -33,7 +33,7 @@ async def patiently(call: Callable[[], Awaitable[T]]) -> T:
     for _ in range(TRIES):
         try:
             return await call()
-        except (Busy, Unavailable, WriteFailed) as error:
+        except (Busy, Unavailable, WriteFailed, OutOfMemory) as error:
             if isinstance(error, StoreFull | StoreReadOnly):
                 raise  # nothing that passes
             await asyncio.sleep(AGAIN)
@@ -68,7 +68,7 @@ class PatientPerceiver:
         for _ in range(1 if effort == "draft" else TRIES):
             try:
                 found = await self._inner.recognize(audio, effort)
-            except (Busy, Unavailable) as error:
+            except (Busy, Unavailable, OutOfMemory) as error:
                 self._failed(error)
                 await asyncio.sleep(AGAIN)
                 continue
@@ -84,7 +84,7 @@ class PatientPerceiver:
     async def listen(self, audio: Audio) -> tuple[SoundSpan, ...]:
         try:
             found = await self._inner.listen(audio)
-        except (Busy, Unavailable) as error:
+        except (Busy, Unavailable, PerceptionError) as error:
             self._failed(error)
             metrics.LET_GO.labels("sound").inc()
             return ()
@@ -94,7 +94,7 @@ class PatientPerceiver:
     async def look(self, image: Image, read: bool) -> Look:
         try:
             found = await self._inner.look(image, read)
-        except (Busy, Unavailable) as error:
+        except (Busy, Unavailable, PerceptionError) as error:
             self._failed(error)
             metrics.LET_GO.labels("frame").inc()
             return Look((), None, ())
@@ -102,6 +102,8 @@ class PatientPerceiver:
         return found
 
     def _failed(self, error: Exception) -> None:
+        if isinstance(error, PerceptionError):
+            log.warning("a call of perception failed: %s", error)
         if not self._out and isinstance(error, Unavailable):
             self._out = True
             self._say("perception is not answering: it goes on as soon as it does")

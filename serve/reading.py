@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client.metrics_core import Metric
 from ray import serve
 
 from memory.errors import StoreMissing
@@ -15,6 +14,7 @@ from serve import metrics
 from serve.errors import Unavailable
 from serve.loading import open_reader
 from serve.remote import READS
+from serve.reporting import Reporting, opened
 from serve.settings import Settings
 from serve.trimming import keep_trimmed
 
@@ -32,7 +32,7 @@ LOOKS = 0.05  # seconds between looks for it
     graceful_shutdown_timeout_s=5,
     ray_actor_options={"num_cpus": 0.25},
 )
-class MemoryReaderDeployment:
+class MemoryReaderDeployment(Reporting):
     """A store open to be read. Any number of replicas; each follows the writer by itself."""
 
     def __init__(self, plain: dict[str, Any]) -> None:
@@ -53,13 +53,6 @@ class MemoryReaderDeployment:
         """Raises StoreClosed."""
         self._store.check()
 
-    async def ping(self) -> float:
-        await self.check_health()
-        return time.time()
-
-    async def worked(self) -> list[Metric]:
-        return metrics.worked()
-
     async def _reached(self, version: int) -> None:
         deadline = time.monotonic() + CATCHES_UP
         while self._store.snapshot().version < version:
@@ -76,11 +69,4 @@ class MemoryReaderDeployment:
 
 def _opened(settings: Settings) -> ReadOnlyStore:
     """The store, once its writer has opened it."""
-    deadline = time.monotonic() + WRITER_OPENS
-    while True:
-        try:
-            return open_reader(settings)
-        except StoreMissing:
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(0.25)
+    return opened(lambda: open_reader(settings), StoreMissing, WRITER_OPENS)

@@ -31,6 +31,8 @@ def router(hub: Hub) -> APIRouter:
         """
         stream = await hub.stream(asked.stream_id) if asked.stream_id else None
         at, wall = api.asked_of(asked.at, stream)
+        of_now = asked.at is None and asked.version is None
+        live = hub.live.get(asked.stream_id or "") if of_now else None
         question = Question(
             text=asked.question,
             stream_id=asked.stream_id,
@@ -38,6 +40,7 @@ def router(hub: Hub) -> APIRouter:
             follows=hub.dialogue.last(asked.stream_id),
             wall=wall,
             version=asked.version,
+            frames=() if live is None else await live.recent.frames(),
         )
         pieces = hub.services.reasoning.answer(question)
         if asked.stream:

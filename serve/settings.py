@@ -124,6 +124,12 @@ class Settings(BaseSettings):
     answer_key: SecretStr | None = Field(
         None, description="The endpoint's key, sent as a bearer token and never logged."
     )
+    answer_first_word_seconds: float = Field(
+        2,
+        gt=0,
+        description="How long a question waits for the model's first word. After it the evidence is "
+        "quoted, and the answer says so; a far or busy endpoint needs more.",
+    )
     visual_tokens: int = Field(
         4096, ge=0, description="Tokens of pictures put before a model that sees. 0: it reads only."
     )
@@ -275,11 +281,7 @@ def load(**flags: Any) -> Settings:
     """
     given = {name: value for name, value in flags.items() if value is not None}
     name = given.get("profile") or os.environ.get("LOOKBACK_PROFILE") or "embedded"
-    beneath = {
-        key: value
-        for key, value in profile_args(name).items()
-        if f"LOOKBACK_{key.upper()}" not in os.environ
-    }
+    beneath = _unless_in_environment(profile_args(name))
     try:
         return Settings(**{**beneath, **given, "profile": name})
     except ValidationError as error:
@@ -288,6 +290,16 @@ def load(**flags: Any) -> Settings:
         said = f"{where}: {first['msg'].removeprefix('Value error, ')}"
         got = "" if where in SECRET else f" (got {first.get('input')!r})"
         raise BadSettings(said + got) from error
+
+
+def load_deployed(args: dict[str, Any]) -> Settings:
+    """Settings from the `args` of an application that `serve deploy` was given: the environment of
+    the cluster's nodes goes before them, as before any profile. Raises BadSettings."""
+    return load(**{**_unless_in_environment(args), "profile": args.get("profile")})
+
+
+def _unless_in_environment(args: dict[str, Any]) -> dict[str, Any]:
+    return {k: value for k, value in args.items() if f"LOOKBACK_{k.upper()}" not in os.environ}
 
 
 def require_token(settings: Settings) -> None:

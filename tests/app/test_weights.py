@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.server
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,10 @@ from typer.testing import CliRunner
 import models
 from app import doctor, weights
 from app.errors import BadInput
-from serve.errors import TooLittleGpuMemory
+from serve.endpoint_check import check_endpoint
+from serve.errors import BadSettings, TooLittleGpuMemory
+from serve.needs import check_given, given
+from serve.settings import load
 
 pytestmark = pytest.mark.unit
 
@@ -69,6 +74,73 @@ def test_the_doctor_says_where_the_gpus_do_not_suffice(tmp_path: Path) -> None:
     def suffice() -> None:
         raise TooLittleGpuMemory("NVIDIA L4", 9 * 10**9, {"Reasoning": 50}, "embedded")
 
-    report = doctor.examine(tmp_path, 0, "127.0.0.1", names=(), gpus_suffice=suffice)
+    report = doctor.examine(tmp_path, 0, "127.0.0.1", names=(), checks={"it stops": suffice})
     assert not report.ok
-    assert any("NVIDIA L4 has 9.0 GB free" in problem.why for problem in report.problems)
+    (told,) = [one for one in report.problems if one.what == "it stops"]
+    assert "NVIDIA L4 has 9.0 GB free" in told.why
+
+
+def test_what_settings_name_by_path_or_id_is_looked_at(tmp_path: Path) -> None:
+    """A mistyped path passed for sound, and the server failed half a minute into its start."""
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"\x02\0\0\0\0\0\0\0{}cut")
+    settings = load(
+        picture_model=str(folder), answer_backend="transformers", answer_model="/no/such/folder"
+    )
+    assert given(settings) == (str(folder), "/no/such/folder")
+    with pytest.raises(models.ModelTruncated, match="it has 13 bytes instead of 10"):
+        check_given(settings)
+    with pytest.raises(models.ModelMissing, match="no file, no folder and no hub id"):
+        models.find_given("/no/such/folder")
+    with pytest.raises(models.ModelMissing, match="nobody/encoder@v2 is not in the .* cache"):
+        models.find_given("nobody/encoder@v2")
+    report = doctor.examine(
+        tmp_path, 0, "127.0.0.1", names=(), checks={"pictures": lambda: check_given(settings)}
+    )
+    assert any(one.what == "pictures" and one.fatal for one in report.problems)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (200, '{"data": [{"id": "seer"}, {"id": "other"}]}', None),
+        (404, "not here", None),
+        (200, "[]", None),
+        (200, '{"data": [{"id": "other"}]}', "has no model 'seer'; it has other"),
+        (401, "{}", "refuses requests with a key (401)"),
+        (503, "<html>", "answered 503"),
+    ],
+)
+def test_the_endpoint_is_asked_for_its_models(status: int, body: str, said: str | None) -> None:
+    class Models(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.path == "/v1/models"
+            assert self.headers["Authorization"] == "Bearer sk-1"
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Models) as server:
+        threading.Thread(target=server.serve_forever).start()
+        settings = load(
+            answer_backend="endpoint",
+            answer_endpoint=f"http://127.0.0.1:{server.server_port}/v1",
+            answer_model="seer",
+            answer_key="sk-1",
+        )
+        try:
+            if said is None:
+                check_endpoint(settings)
+            else:
+                with pytest.raises(BadSettings) as refused:
+                    check_endpoint(settings)
+                assert str(refused.value).endswith(said)
+                assert "sk-1" not in str(refused.value)
+        finally:
+            server.shutdown()
+    with pytest.raises(BadSettings, match="cannot be talked to"):
+        check_endpoint(settings)

@@ -16,9 +16,10 @@ from memory.encoding import AT_ONCE, PictureEncoder, decoded
 from memory.picture_rows import vector_bytes
 from memory.records import Query, Selection
 from memory.store import Store
+from perception import keyframes
 from perception.pictures import ColourEncoder, SiglipEncoder
 from tests.memory.episodic import talk
-from tests.memory.picturing import Counting, opened, remember, shown, vectors_held
+from tests.memory.picturing import Counting, opened, png_header, remember, shown, vectors_held
 from tests.memory.storing import moment, stream
 from tests.perception import tiny_models
 
@@ -143,6 +144,22 @@ def test_a_keyframe_that_is_damaged_is_counted_and_holds_up_no_other(tmp_path: P
         red, green = remember(plain, ["red", "green"])
         (torn,) = (path / "media").rglob(f"{red}*")
         torn.write_bytes(torn.read_bytes()[:40])
+    with opened(path, ColourEncoder()) as store:
+        store.encode_pictures()
+        assert store.stats().ledger["pictures_unreadable"] == 1
+        assert store.stats().ledger["pictures_waiting"] == 0
+        assert vectors_held(store) == [green]
+
+
+@pytest.mark.parametrize("side", [9_000, 20_000])
+def test_a_keyframe_of_a_size_that_none_has_is_not_decoded(tmp_path: Path, side: int) -> None:
+    """Brought by an archive, it was tried for ever, and no other was encoded after it."""
+    path = tmp_path / "store"
+    with opened(path) as plain:
+        (green,) = remember(plain, ["green"])
+        huge = png_header(side, side)
+        digest = keyframes.name_of(huge)
+        plain.remember(stream("hall", 5.0), [moment(0, "hall", 1, digest)], {digest: huge})
     with opened(path, ColourEncoder()) as store:
         store.encode_pictures()
         assert store.stats().ledger["pictures_unreadable"] == 1

@@ -12,6 +12,7 @@ from memory.records import Correction, Fact
 from reasoning import (
     Agent,
     Answer,
+    Capabilities,
     Prompt,
     Question,
     QuestionRefused,
@@ -295,6 +296,20 @@ async def test_where_the_models_first_word_is_late_the_evidence_is_quoted(
     assert all(part in answer.answer for part in told)
     assert answer.citations
     assert generator.cancelled == 1
+
+
+@pytest.mark.parametrize("gives_way", [True, False])
+async def test_a_quote_that_stands_in_for_a_silent_model_says_so(gives_way: bool) -> None:
+    """A stalled endpoint was answered for as if nothing had happened."""
+    generator = SilentGenerator(capabilities=Capabilities(gives_way=gives_way))
+    agent = Agent(HandMadeMemory(KITCHEN), generator, first_token=0.01)
+    *_, answer = [e async for e in agent.answer(Question("Where is the kettle?", at=200))]
+    assert isinstance(answer, Answer)
+    assert answer.failure == "the language model said nothing for 0.01 s"
+    assert answer.silent
+    assert answer.to_json()["silent"] is True
+    # On cores that perception goes first on it is no news.
+    assert ("did not answer in time" in answer.answer) is not gives_way
 
 
 @pytest.mark.parametrize(

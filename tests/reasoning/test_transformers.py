@@ -4,9 +4,8 @@ import asyncio
 import gc
 import json
 import shutil
-import struct
-import zlib
-from collections.abc import Iterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from reasoning.kv import Rows
 from reasoning.pictures import Picture
 from reasoning.prompt import Prompt
 from reasoning.transformer import TransformersGenerator
+from tests.memory.picturing import png_header
 from tests.reasoning.seeing_model import NOTE, asked, live, picture, plain, remembered, said
 
 pytestmark = pytest.mark.model
@@ -77,6 +77,19 @@ async def test_answers_that_share_a_pass_are_the_same(
     assert given == expected * 2
     counts = generator.engine.counts
     assert counts.tokens > 1.5 * counts.steps
+
+
+async def test_in_the_numbers_of_a_gpu_nothing_is_mixed_with_others() -> None:
+    half = random_models.checkpoint("tiny", dtype=torch.bfloat16)
+    made = TransformersGenerator(
+        half, rows=3, visual_tokens=8 * TOKENS, text_tokens=128, picture_tokens=TOKENS
+    )
+    try:
+        assert all(await asyncio.gather(*(said(made, prompt) for prompt in PROMPTS)))
+        layer: Any = made.engine.rows.cache.layers[0]
+        assert layer.keys.dtype == torch.bfloat16
+    finally:
+        made.close()
 
 
 async def test_a_prompt_in_pieces_says_the_same(
@@ -145,21 +158,27 @@ async def test_more_questions_than_rows_wait_their_turn(
     assert given == [plain(checkpoint, prompt, PIXELS, 6) for prompt in prompts]
 
 
-async def test_captions_are_begun_when_no_answer_is_under_way(
-    generator: TransformersGenerator,
+async def test_once_closed_it_ends_what_is_under_way_and_takes_nothing_more(
+    checkpoint: Checkpoint,
 ) -> None:
-    ended: list[str] = []
+    made = TransformersGenerator(checkpoint, rows=1, visual_tokens=TOKENS, text_tokens=64)
+    pieces = made.stream(asked("Where is the kettle?"), 200)
+    await anext(pieces)
+    waiting = asyncio.ensure_future(said(made, asked("Who is there?"), 4))
+    await asyncio.sleep(0)
+    threads = [t for t in threading.enumerate() if t is made.engine.thread]
+    await asyncio.to_thread(made.close)
+    assert len(threads) == 1
+    assert not made.engine.thread.is_alive()
+    for unanswered in (anext_until_it_ends(pieces), waiting, said(made, asked("And now?"))):
+        with pytest.raises(GenerationFailed, match="was closed"):
+            await unanswered
+    made.close()  # again, as a deployment may
 
-    async def end(name: str, work: Any) -> None:
-        assert await work
-        ended.append(name)
 
-    await asyncio.gather(
-        end("answer 1", said(generator, asked("Where is the kettle?"), 10)),
-        *(end("caption", generator.caption(remembered(n))) for n in (1, 2)),
-        *(end(f"answer {n}", said(generator, asked(f"Who is number {n}?"), 10)) for n in (2, 3, 4)),
-    )
-    assert ended[-2:] == ["caption", "caption"]
+async def anext_until_it_ends(pieces: AsyncIterator[str]) -> None:
+    async for _ in pieces:
+        pass
 
 
 @pytest.fixture
@@ -233,13 +252,6 @@ async def test_a_picture_too_large_is_refused_and_the_rest_is_shown(
     )
     with pytest.raises(GenerationFailed, match="does not"):
         await said(generator, asked("What is this?", torn))
-
-
-def png_header(width: int, height: int) -> bytes:
-    """The beginning of a PNG of that size."""
-    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
-    return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 9) + b"IDAT" + b"\0" * 13
 
 
 def test_encoded_pictures_stay_under_their_bound() -> None:

@@ -17,7 +17,7 @@ from ray.serve.exceptions import BackPressureError
 from memory.embedder import HashEmbedder
 from memory.errors import WriteFailed
 from memory.store import Store
-from serve import deployments
+from serve import deployments, reporting
 from serve.errors import Stuck, Unavailable
 from serve.remote import RECENT, Part
 from serve.settings import Settings
@@ -88,7 +88,7 @@ async def test_a_memory_waits_for_the_one_it_replaces(
         before.close()
 
     clock = SimpleNamespace(monotonic=time.monotonic, sleep=wait)
-    monkeypatch.setattr(deployments, "time", clock)
+    monkeypatch.setattr(reporting, "time", clock)
     memory = memory_deployment(Settings(store=tmp_path).plain())
     assert len(waited) == 1
     memory.__del__()
@@ -143,6 +143,9 @@ class Recording:
         self.threads = asyncio.Semaphore(0)
 
     def warm(self) -> None:
+        return
+
+    def close(self) -> None:
         return
 
     async def recognize(self, audio: Any, effort: str) -> str:

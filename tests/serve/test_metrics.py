@@ -15,6 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from memory.embedder import HashEmbedder
+from memory.records import Snapshot
 from memory.store import Store
 from perception import pipeline
 from perception.perceiver import LocalPerceiver
@@ -22,11 +23,12 @@ from perception.records import Moment, Stream
 from perception.sources import AudioChunk
 from perception.vad import LoudnessDetector
 from reasoning.gate import Gate
+from reasoning.records import Answer, Question, Timings
 from serve import metrics, remembering
 from serve.errors import Unavailable
 from serve.events import Broadcast
 from serve.gateway import build_app
-from serve.measured import MeasuredEmbedder
+from serve.measured import MeasuredEmbedder, MeasuredReasoning
 from serve.patient import PatientPerceiver
 from serve.remembering import Remembering
 from serve.replays import Replays
@@ -202,6 +204,31 @@ async def test_what_a_live_stream_lets_go_is_counted() -> None:
     perceiver: Any = Away()
     await PatientPerceiver(perceiver, lambda _: None).look(np.zeros((8, 8, 3), np.uint8), False)
     assert value(metrics.LET_GO.labels("frame")) == before + 1
+
+
+class Quoting:
+    """Answers as an agent does whose model was silent, or failed."""
+
+    async def answer(self, question: Question) -> AsyncIterator[Answer]:
+        silent = question.text == "silent"
+        yield Answer(
+            question.text,
+            "At 00:10 I heard it.",
+            False,
+            (),
+            Snapshot(1, None),
+            Timings(),
+            failure="the language model said nothing",
+            silent=silent,
+        )
+
+
+async def test_answers_that_had_to_do_without_the_model_are_counted_by_why() -> None:
+    reasoning: Any = Quoting()
+    for why in ("silent", "failed"):
+        before = value(metrics.WITHOUT_MODEL.labels(why))
+        assert [piece async for piece in MeasuredReasoning(reasoning).answer(Question(why))]
+        assert value(metrics.WITHOUT_MODEL.labels(why)) == before + 1
 
 
 async def test_moments_given_up_are_counted_and_leave_the_queue(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from serve import metrics
 from serve.deployments import PerceptionDeployment
 from serve.errors import Unavailable
 from serve.pictures import IMAGES_AT_ONCE, RemoteEncoder
+from serve.urgency import Urgency
 from serve.work import Work
 
 pytestmark = pytest.mark.unit
@@ -70,7 +72,7 @@ def test_a_part_that_is_away_is_named() -> None:
         RemoteEncoder(Handle(encode_texts=gone), "colours").encode_texts(["red"])
 
 
-async def test_pictures_of_several_calls_share_one_pass() -> None:
+async def test_pictures_of_several_calls_share_one_pass(tmp_path: Path) -> None:
     passes: list[int] = []
 
     class Noting(ColourEncoder):
@@ -81,6 +83,7 @@ async def test_pictures_of_several_calls_share_one_pass() -> None:
     decorated: Any = PerceptionDeployment
     replica = object.__new__(decorated.func_or_class)
     replica._pictures, replica._work = Noting(), Work()
+    replica._urgency = Urgency(tmp_path / "gpu")
     given = [pictures(1), pictures(3), pictures(2)]
     found = await decorated.func_or_class.encode_images.__wrapped__(replica, given)
     assert [len(rows) for rows in found] == [1, 3, 2]

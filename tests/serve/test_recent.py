@@ -5,15 +5,27 @@ from __future__ import annotations
 import io
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import httpx
 import numpy as np
 import pytest
+from fastapi import FastAPI
 from PIL import Image
 
+from memory.store import Store
+from perception.perceiver import LocalPerceiver
 from perception.sources import AudioChunk, Frame
+from serve.gateway import build_app
+from serve.hub import Hub
 from serve.recent import RecentFrames
+from serve.services import InProcessMemory, Services
 from serve.settings import Settings
-from tests.serve.talking import Talk
+from tests.memory.storing import moment, stream
+from tests.serve.conftest import healthy
+from tests.serve.talking import ScriptedReasoning, Talk
 
 pytestmark = pytest.mark.unit
 
@@ -59,10 +71,37 @@ async def test_a_question_takes_along_what_the_camera_shows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     talk = Talk(monkeypatch, answer_backend="transformers", live_frames=2)
-    talk.session._recent = RecentFrames(Given([frame(8.0), frame(9.0), frame(10.0)]), 2)
-    async for _ in talk.session._recent:
+    talk.session.recent = RecentFrames(Given([frame(8.0), frame(9.0), frame(10.0)]), 2)
+    async for _ in talk.session.recent:
         pass
-    await talk.session._recent.frames()  # encoded by a thread, which no test waits for
+    await talk.session.recent.frames()  # encoded by a thread, which no test waits for
     async with talk:
         await talk.says("Where did I leave the umbrella?", 10.0, 12.0)
     assert [f.time for f in talk.reasoning.questions[0].frames] == [9.0, 10.0]
+
+
+async def test_a_typed_question_takes_them_along_unless_it_is_of_another_time(
+    tmp_path: Path, store: Store
+) -> None:
+    """Typed on a live stream it was shown old keyframes."""
+    recent = RecentFrames(Given([frame(8.0), frame(9.0)]), 2)
+    async for _ in recent:
+        pass
+    store.remember(stream("cam", 10.0), [moment(0, "cam")], {})
+    reasoning = ScriptedReasoning()
+    memory = InProcessMemory(lambda: store)
+    services = Services(LocalPerceiver.fake(), memory, reasoning, healthy)
+
+    def extend(app: FastAPI, hub: Hub) -> FastAPI:
+        live: Any = SimpleNamespace(recent=recent, typed=lambda answer: None)
+        hub.live["cam"] = live
+        return app
+
+    app = build_app(services, Settings(store=tmp_path / "store"), extend)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        for asked in ({"stream_id": "cam"}, {"stream_id": "cam", "at": 4.0}, {}):
+            reply = await client.post("/v1/ask", json={"question": "What is this?", **asked})
+            assert reply.status_code == 200
+    shown = [[f.time for f in question.frames] for question in reasoning.questions]
+    assert shown == [[8.0, 9.0], [], []]

@@ -11,7 +11,7 @@ from serve.application import build
 from serve.errors import BadSettings, PortInUse, TokenNeeded
 from serve.ice import IceServer
 from serve.launch import check
-from serve.settings import Settings, load
+from serve.settings import Settings, load, load_deployed
 
 pytestmark = pytest.mark.unit
 
@@ -29,6 +29,18 @@ def test_flag_beats_environment_beats_profile_beats_default(
     assert load(profile=str(profile), port=7003).port == 7003
     assert load(profile=str(profile)).threads == 3
     assert load().replays == Settings().replays
+
+
+def test_the_environment_goes_before_what_serve_deploy_is_given_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A profile's args were taken for flags, and no variable changed them."""
+    args = {"profile": "gpu-80g", "answer_rows": 8, "threads": 8}
+    assert load_deployed(args).answer_rows == 8
+    monkeypatch.setenv("LOOKBACK_ANSWER_ROWS", "2")
+    monkeypatch.setenv("LOOKBACK_PROFILE", "embedded")  # of the node; the file says what it is
+    settings = load_deployed(args)
+    assert (settings.answer_rows, settings.threads, settings.profile) == (2, 8, "gpu-80g")
 
 
 @pytest.mark.parametrize(
