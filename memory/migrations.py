@@ -58,12 +58,21 @@ def m005_pictures(db: lancedb.DBConnection) -> None:
     db.create_table("pictures", schema=PICTURES, exist_ok=True)
 
 
+def m007_summaries_in_a_models_words(db: lancedb.DBConnection) -> None:
+    """What a model wrote of an episode, and what it was given."""
+    episodes = db.open_table("episodes")
+    missing = [column for column in EPISODES if column.name not in episodes.schema.names]
+    if missing:
+        episodes.add_columns(pa.schema(missing))
+
+
 MIGRATIONS: list[Migration] = [
     m001_streams_moments_observations,
     m002_versions,
     m003_episodes,
     m004_facts,
     m005_pictures,
+    m007_summaries_in_a_models_words,
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -16,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from memory.records import Fact, Hit
+from memory.records import Correction, Episode, Fact, Hit, put_right
 from perception.records import Kind, Moment, Observation, Role, Stream
 from reasoning.records import keyframe_url
 
@@ -299,6 +300,38 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "score": round(hit.score, 6),
         "ref": seen.ref,
         "keyframe": keyframe_url(hit.moment_id) if hit.keyframe else None,
+    }
+
+
+def episode_json(episode: Episode, corrections: Sequence[Correction]) -> dict[str, Any]:
+    """An episode over HTTP. `text` is the summary that people read, `extract` the one made of quotes;
+    the quotes, best first, are as speakers put them right later."""
+    quotes = []
+    for one in episode.quotes:
+        seen = one.observation
+        right = put_right(corrections, one.id, seen.stream_id, seen.start, seen.text)
+        quotes.append(
+            {
+                "moment_id": one.moment_id,
+                "kind": seen.kind,
+                "start": seen.start,
+                "end": seen.end,
+                "text": seen.text if right is None else right,
+                "speaker": seen.speaker,
+                "ref": seen.ref,
+            }
+        )
+    return {
+        "episode_id": episode.id,
+        "stream_id": episode.stream_id,
+        "level": episode.level,
+        "start": episode.start,
+        "end": episode.end,
+        "text": episode.told,
+        "written_by": episode.written,
+        "extract": episode.text,
+        "moments": episode.moments,
+        "quotes": quotes,
     }
 
 

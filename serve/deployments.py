@@ -26,15 +26,19 @@ from memory.records import (
     GivenUp,
     Hit,
     Query,
+    Quote,
     Selection,
     Snapshot,
     Stats,
     Uncaptioned,
+    Unwritten,
 )
 from perception.recognizer import Effort, Transcript
 from perception.records import Audio, Image, Moment, Observation, Stream
-from reasoning.captions import GeneratorCaptioner, GivingWay
+from reasoning.captions import GeneratorCaptioner
+from reasoning.giving_way import GivingWay
 from reasoning.records import Answer, Question, Replace, Token
+from reasoning.rewriting import GeneratorRewriter
 from reasoning.speaker import Speaker, Speech
 from serve import gpus, metrics, scaling
 from serve.errors import Unavailable
@@ -236,6 +240,12 @@ class MemoryDeployment:
     async def caption(self, moment_id: str, keyframe: str, text: str) -> bool:
         return await self._memory.caption(moment_id, keyframe, text)
 
+    async def unwritten(self, writer: str) -> Unwritten | None:
+        return await self._memory.unwritten(writer)
+
+    async def rewrite(self, episode_id: str, material: str, writer: str, text: str | None) -> bool:
+        return await self._memory.rewrite(episode_id, material, writer, text)
+
     async def stats(self) -> Stats:
         return await self._memory.stats()
 
@@ -272,19 +282,21 @@ class ReasoningDeployment:
         self._speaker: Callable[[], Speaker | None] = lru_cache(maxsize=1)(
             lambda: load_speaker(settings)
         )
-        self._captions = GivingWay(GeneratorCaptioner(generator))
+        self._giving_way = GivingWay()
+        self._captioner = GeneratorCaptioner(generator)
+        self._rewriter = GeneratorRewriter(generator)
         self._is_shown_pictures = generator.capabilities.visual_tokens > 0
         await generator.warm()
         keep_trimmed()
 
     async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
-        with self._work.call() as went_on, self._captions.answering():
+        with self._work.call() as went_on, self._giving_way.answering():
             async for piece in self._agent.answer(question):
                 went_on()
                 yield piece
 
     async def prepare(self, question: Question) -> None:
-        with self._work.call(), self._captions.answering():
+        with self._work.call(), self._giving_way.answering():
             await asyncio.gather(self._agent.prepare(question), asyncio.to_thread(self._speaker))
 
     async def caption(self, encoded: bytes) -> str | None:
@@ -292,7 +304,13 @@ class ReasoningDeployment:
         if not self._is_shown_pictures:
             raise Unavailable("captions need an answering model that is shown pictures")
         with self._work.call(), metrics.work("caption"):
-            return await self._captions.caption(encoded)
+            return await self._giving_way.unless_answering(lambda: self._captioner.caption(encoded))
+
+    async def rewrite(self, quotes: Sequence[Quote]) -> str | None:
+        """What an episode's quotes tell, in the model's words; empty where these do not stand, None
+        where somebody waits for an answer."""
+        with self._work.call(), metrics.work("rewrite"):
+            return await self._giving_way.unless_answering(lambda: self._rewriter.rewrite(quotes))
 
     async def speak(self, text: str) -> Speech:
         """The voice is loaded for the first live question: most servers never speak."""

@@ -46,6 +46,23 @@ def router(hub: Hub) -> APIRouter:
         moments = await hub.services.memory.timeline(stream_id, start, end)
         return {**api.stream_json(stream), "moments": [api.moment_json(one) for one in moments]}
 
+    @routes.get("/streams/{stream_id}/episodes", summary="A stream's moments compressed")
+    async def episodes(
+        stream_id: StreamId,
+        start: Time = None,
+        end: Time = None,
+        level: Annotated[int, Query(ge=1, le=3)] = 1,
+    ) -> dict[str, Any]:
+        """Levels 1, 2 and 3 hold minutes, hours and days. `written_by` is "extract" where the text is
+        made of quotes, else the model whose words it is in."""
+        if start is not None and end is not None and end < start:
+            raise HTTPException(422, f"end {end} is before start {start}")
+        stream = await hub.stream(stream_id)
+        found = await hub.services.memory.episodes(stream_id, start, end, level)
+        corrections = await hub.services.memory.corrections(stream_id)
+        told = [api.episode_json(one, corrections) for one in found]
+        return {**api.stream_json(stream), "episodes": told}
+
     @routes.get("/streams/{stream_id}/events", summary="What happens on it, as it happens")
     async def events(stream_id: StreamId) -> Response:
         """Server-sent events: `observation`, `moment`, `token`, `answer`, `state`, `progress`,

@@ -5,6 +5,7 @@ import { get, sentence } from "./api.js";
 import { notice } from "./notices.js";
 import { streamName } from "./session.js";
 import { Strip } from "./evidence.js";
+import { Episodes } from "./episodes.js";
 
 const DAY = 86_400_000;
 const STREAMS = 8; // of one day that are unfolded; the line shows all
@@ -68,12 +69,14 @@ export class DayView {
   async unfold(stream, begin) {
     const from = Date.parse(stream.wall_start);
     const strip = new Strip(`Moments of ${streamName(stream.stream_id)}`, { empty: "Nothing is left of it here." });
+    const episodes = new Episodes(`${streamName(stream.stream_id)} in short`);
     this.body.append(el("div", { class: "day-stream" },
       el("h3", { dir: "auto" }, streamName(stream.stream_id),
         el("span", { class: "quiet-text" }, ` ${wallClock(stream.wall_start, 0)} – ${wallClock(stream.wall_start, stream.seconds)}`)),
-      strip.node));
+      strip.node, episodes.node));
     const start = Math.max(0, (begin - from) / 1000);
     const end = Math.min(stream.seconds, (begin + DAY - from) / 1000);
+    episodes.show(stream, start, Math.max(start, end));
     try {
       const { moments } = await get(
         `/v1/streams/${encodeURIComponent(stream.stream_id)}/timeline?start=${start}&end=${Math.max(start, end)}`);
