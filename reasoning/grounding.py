@@ -23,6 +23,12 @@ SHORTEST = 4  # words; less says nothing by itself
 # What tells that something was told or shown: all of memory was.
 _TELLING = frozenset("say tell mention talk speak discuss explain describe show read".split())
 _TOLD_OF = frozenset(stem(w) for w in "speaker screen conversation".split())
+# Words that answers need not have in common with their evidence, and that say something here.
+_MATTER = frozenset(
+    "all both every each only most more many much again still before after until during while".split()
+)
+_GOING = frozenset("go goes going gone went gonna".split())
+_GETTING = frozenset("get gets getting got gotten".split())
 _NOT = re.compile(
     r"\b(?:not|no|never|none|nothing|nobody|neither|nor|without|cannot|\w+n't)\b", re.I
 )
@@ -39,6 +45,7 @@ _SAYS = re.compile(
 _OWN = re.compile(r"\b(?:I|I'm|I've|I'll|I'd|me|my|mine|we|we're|we've|we'll|us|our|ours)\b", re.I)
 _YOURS = re.compile(r"\b(?:you|you're|you've|you'll|your|yours|ya)\b", re.I)
 _OWNED = re.compile(r"\b(?:his|her|hers|their|theirs|its)\b", re.I)
+_HIM = re.compile(r"\b(?:him|them|himself|themselves)\b", re.I)
 _QUOTED = re.compile(r"[\[\]{}<>…\"]")
 
 
@@ -73,12 +80,14 @@ def stands_in(sentence: str, given: Sequence[Stated]) -> tuple[int, ...] | None:
     named = frozenset().union(*(one.names for one in given))
     said = replace(said, names=said.names & named)  # what opens a sentence has a capital, too
     wanted = frozenset(
-        s for s in map(stem, _content(sentence)) if s not in _TELLING and s not in _TOLD_OF
+        s for s in map(_root, _content(sentence)) if s not in _TELLING and s not in _TOLD_OF
     )
-    if not (wanted or said.figures) or len(words(sentence)) < SHORTEST:
-        return None
-    if _QUOTED.search(sentence) or _OWN.search(sentence) or _YOURS.search(sentence):
-        return None  # who "I" is, a reader of this would not know
+    told = len(wanted - {stem(name) for name in said.names}) + len(said.figures)
+    if told < 2 or len(words(sentence)) < SHORTEST:
+        return None  # it names somebody, and says next to nothing
+    unclear = _OWN.search(sentence) or _YOURS.search(sentence)
+    if _QUOTED.search(sentence) or unclear or (_HIM.search(sentence) and len(said.names) < 2):
+        return None  # who "I" or "him" is, a reader of this would not know
     near = [one for one in given if wanted & one.stems or said.figures & one.figures]
     groups: list[tuple[Stated, ...]] = [*((one,) for one in near), *combinations(near, 2)]
     for group in groups:
@@ -146,7 +155,7 @@ def _ordered(said: Stated, group: Sequence[Stated]) -> bool:
 def _stated(text: str, speaker: str, quote: int) -> Stated:
     whole = f"{speaker}: {text}" if speaker else text
     names = {name.lower() for name in proper_names(text)} | {w.lower for w in words(speaker)}
-    stems = frozenset(stem(w.lower) for w in words(whole))
+    stems = frozenset(_root(w.lower) for w in words(whole))
     return Stated(text, speaker, quote, stems, frozenset(figures(whole)), frozenset(names))
 
 
@@ -164,5 +173,16 @@ def _content(sentence: str) -> list[str]:
     return [
         w.lower
         for w in words(sentence)
-        if w.lower not in STOP and w.lower not in NUMBER_WORDS and not w.lower[:1].isdigit()
+        if (w.lower not in STOP or _says_something(w.lower))
+        and w.lower not in NUMBER_WORDS
+        and not w.lower[:1].isdigit()
     ]
+
+
+def _says_something(low: str) -> bool:
+    return low in _MATTER or low in _GOING or low in _GETTING
+
+
+def _root(low: str) -> str:
+    """The stem; of the verbs that say that somebody goes or gets, one for all their forms."""
+    return "go" if low in _GOING else "get" if low in _GETTING else stem(low)

@@ -18,6 +18,7 @@ from reasoning.generator import Generator
 from reasoning.grounding import stands_in, stated
 from reasoning.prompt import Prompt, memory_line
 from reasoning.verify import unknowing
+from reasoning.words import words
 
 ASKED = "What was talked about?"
 # A model that goes on from text follows an example.
@@ -32,7 +33,7 @@ TOKENS = 60  # of what is written of a few quotes
 PARTS = 3
 GIVEN: dict[Kind, int] = {"speech": 9, "screen_text": 3, "vision": 2}  # quotes put before it
 FEWEST = 2  # sentences, of as many quotes: less tells less than the extract
-_OPENS = frozenset("it its it's he she they this that these those his her their".split())
+_OPENS = frozenset("it its he she they this that these those his her their".split())
 
 
 class Rewriter(Protocol):
@@ -96,7 +97,7 @@ def standing(written: Sequence[tuple[str, Sequence[Quote]]]) -> str:
     for said, part in written:
         pairs = [(q.observation.speaker or "", q.observation.text) for q in part]
         found = [sentence for sentence, _ in supported(said, pairs) if sentence not in kept]
-        found = [sentence for sentence in found if sentence.split()[0].lower() not in _OPENS]
+        found = [sentence for sentence in found if _opening(sentence) not in _OPENS]
         if found:
             kept.append(max(found, key=len))
     return " ".join(kept) if len(kept) >= FEWEST else ""
@@ -113,6 +114,11 @@ def supported(text: str, quotes: Sequence[tuple[str, str]]) -> list[tuple[str, t
         if sources is not None:
             found.setdefault(sentence, sources)
     return list(found.items())
+
+
+def _opening(sentence: str) -> str:
+    """Its first word, without what is run together with it ("she's")."""
+    return words(sentence)[0].lower.partition("'")[0]
 
 
 def _line(quote: Quote) -> str:

@@ -63,6 +63,9 @@ def test_what_was_said_may_be_said_again(sentence: str) -> None:
         "The hall was flooded by heavy rain on Friday.",  # a detail of its own
         "I don't know.",
         "Oona enjoyed the trip to Bruges.",
+        "Oona is going to the rehearsal on Friday.",
+        "Only the rehearsal was moved to Friday.",
+        "Oona told him the rehearsal was moved to Friday.",
         "She will lend Oona the ladders.",
         "Oona will lend her ladders to the choir.",
         "Piet thanked Oona, said Oona.",
@@ -82,6 +85,7 @@ def test_of_what_is_written_of_each_few_quotes_the_longest_sentence_is_taken() -
     )
     assert standing([(GOOD, first), ("Greta fixed the boiler.", second)]) == ""
     assert standing([(GOOD, first), (GOOD, second)]) == ""
+    assert standing([(GOOD, first), ("It's the boiler that is not fixed yet.", second)]) == ""
     assert standing([(GOOD, first), ("It is not fixed yet by the boiler.", second)]) == ""
 
 
