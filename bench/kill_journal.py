@@ -235,6 +235,9 @@ def tier_faults(
                 quotes = [q for q in episode.quotes if q.outlived is (q.id in present)]
                 if quotes:
                     yield "corrupt", f"{episode.id} quotes {quotes[0]}, not so"
+                said = " ".join(quote.observation.text for quote in episode.quotes)
+                if episode.rewritten not in (None, said):
+                    yield "corrupt", f"{episode.id} is told as {episode.rewritten}"
             below = {episode.id for episode in episodes}
 
 

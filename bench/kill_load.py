@@ -63,6 +63,7 @@ def main(arguments: list[str]) -> None:
         importing(store, journal),
         forgetting(store, journal, chance),
         reading(store, sorted(journal.kept)),
+        rewriting(store),
         upkeep(store),
     ]
     for load in loads:
@@ -190,6 +191,22 @@ def forgetting(store: Store, journal: Journal, chance: random.Random) -> Callabl
             streams[name] = [number for number in numbers if number not in going]
             if not streams[name]:
                 del streams[name]
+
+    return run
+
+
+def rewriting(store: Store) -> Callable[[], None]:
+    """Summaries in a model's words, which repeat what the quotes say; of some it makes nothing."""
+
+    def run() -> None:
+        for turn in itertools.count():
+            waiting = store.unwritten("load")
+            if waiting is None:
+                time.sleep(0.05)
+                continue
+            said = " ".join(quote.observation.text for quote in waiting.quotes)
+            text = said if turn % 4 else None
+            store.rewrite(waiting.episode_id, waiting.material, "load", text)
 
     return run
 

@@ -29,7 +29,9 @@ from memory.compress import (
 )
 from memory.episode_rows import EPISODES, Placed, episode_of, episode_row, in_order, placed_of
 from memory.episodes import LEVELS, Limits, segments
+from memory.knowledge import Knowledge
 from memory.records import Episode, Quote
+from memory.rewritten import carried_over
 from memory.strays import Strays
 from memory.tables import Tables, any_of, quote, select
 from memory.vectors import Vectorizer
@@ -77,6 +79,7 @@ class Consolidation:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tables = tables
+        self._knowledge = Knowledge(tables)
         self._vectorizer = vectorizer
         self._streams = streams
         self._take_written = take_written
@@ -260,12 +263,12 @@ class Consolidation:
             return
         table = self._tables.episodes
         gone = {old.id for old in replaced} - {new.episode.id for new in episodes}
-        rows = [episode_row(placed, stream.wall_start) for placed in episodes]
-        made = pa.Table.from_pylist(rows, EPISODES)
+        made = [episode_row(placed, stream.wall_start) for placed in episodes]
 
         def change() -> None:
+            rows = carried_over(self._tables, self._knowledge, episodes, made)
             merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
-            merge.execute(made)
+            merge.execute(pa.Table.from_pylist(rows, EPISODES))
             if gone:
                 table.delete(any_of("id", sorted(gone)))
 

@@ -44,14 +44,17 @@ EPISODES = pa.schema(
         pa.field("start", pa.float64(), nullable=False),
         pa.field("end", pa.float64(), nullable=False),
         pa.field("wall", TIME, nullable=False),  # `start` on the wall clock
-        pa.field("text", pa.string(), nullable=False),  # the summary
-        pa.field("written", pa.string(), nullable=False),  # "extract", or "model"
+        pa.field("text", pa.string(), nullable=False),  # the summary, made of quotes
+        pa.field("written", pa.string(), nullable=False),  # by "extract", or by which model
         pa.field("quotes", pa.list_(QUOTE), nullable=False),  # best first
         pa.field("keyframes", pa.list_(pa.string()), nullable=False),  # SHA-256, best first
         pa.field("children", pa.list_(pa.string()), nullable=False),  # moments; above, episodes
         pa.field("moments", pa.int32(), nullable=False),
         pa.field("outlived", pa.int32(), nullable=False),  # quotes whose observation is no more
         pa.field("vector", pa.list_(pa.float32(), DIMENSIONS), nullable=False),  # unit length
+        pa.field("rewritten", pa.string()),  # the summary in a model's words
+        pa.field("tried", pa.string()),  # SHA-256 of the quotes that a model was last given
+        pa.field("tried_by", pa.string()),  # which
     ]
 )
 SPAN = pa.struct(
@@ -110,6 +113,9 @@ def episode_row(placed: Placed, wall_start: datetime) -> Row:
         "moments": e.moments,
         "outlived": sum(quote.outlived for quote in e.quotes),
         "vector": placed.vector.tolist(),
+        "rewritten": e.rewritten,
+        "tried": None,
+        "tried_by": None,
     }
 
 
@@ -123,6 +129,7 @@ def episode_of(row: Row) -> Episode:
         wall_start=row["wall"] - timedelta(seconds=row["start"]),
         text=row["text"],
         written=row["written"],
+        rewritten=row["rewritten"],
         quotes=tuple(_quote_of(row["stream_id"], quote) for quote in row["quotes"]),
         keyframes=tuple(row["keyframes"]),
         children=tuple(row["children"]),

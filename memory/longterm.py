@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from memory.consolidate import Consolidation
 from memory.embedder import Embedder
-from memory.episode_rows import EPISODES, PINS, episode_of, in_order
+from memory.episode_rows import EPISODES, PINS, in_order
 from memory.errors import MomentNotFound
 from memory.giving import Giving
 from memory.holding import Holding, budget_bytes
@@ -25,6 +25,7 @@ from memory.place import Place
 from memory.records import Episode, Hit, Query, Quote
 from memory.remember import Remembering
 from memory.resting import Resting
+from memory.rewritten import as_told
 from memory.search import Searcher
 from memory.tables import Tables, any_of, quote, select
 from memory.vectors import Vectorizer
@@ -75,6 +76,7 @@ class LongTerm:
         self._seal = seal
         self._on_writer = on_writer
         self._undone = 0
+        self._knowledge = searcher.knowledge
         self._outliving = Outliving(tables, searcher)
         vectorizer = Vectorizer(embedder)
         self.consolidation = Consolidation(
@@ -93,6 +95,7 @@ class LongTerm:
         )
         self.resting = Resting(tables, vectorizer, self.reload)
         self._rest_until = 0.0
+        self.behind = True  # more may be due than was done so far
         self.seconds = 0.0
         self.longest = 0.0  # seconds of one piece of work: what a commit may have waited
 
@@ -101,8 +104,9 @@ class LongTerm:
         began = time.monotonic()
         if began < self._rest_until:
             return
-        while self._piece() and time.monotonic() - began < SLICE:
+        while (due := self._piece()) and time.monotonic() - began < SLICE:
             pass
+        self.behind = due
         took = time.monotonic() - began
         self._rest_until = began + max(SETTLE, took / SHARE)
 
@@ -110,6 +114,7 @@ class LongTerm:
         """All that is due, at once."""
         while self._piece():
             pass
+        self.behind = False
 
     def pin(self, moment_ids: Sequence[str], pinned: bool) -> None:
         """Keep these moments whole whatever the budget says, or no longer. Raises MomentNotFound."""
@@ -153,7 +158,8 @@ class LongTerm:
         if end is not None:
             clauses.append(f"start <= {float(end)!r}")
         rows = select(self._tables.episodes, " AND ".join(clauses), COLUMNS)
-        return [episode_of(row) for row in in_order(rows)]
+        corrections = self._knowledge.corrections(stream_id)
+        return [as_told(row, corrections) for row in in_order(rows)]
 
     def with_quotes(self, moment_id: str, moment: Moment | None) -> Moment | None:
         """The moment with what an episode kept of the observations it lost; one that was given up

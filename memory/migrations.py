@@ -89,6 +89,14 @@ def m006_vectors_at_eight_bits(db: lancedb.DBConnection) -> None:
     )
 
 
+def m007_summaries_in_a_models_words(db: lancedb.DBConnection) -> None:
+    """What a model wrote of an episode, and what it was given."""
+    episodes = db.open_table("episodes")
+    missing = [column for column in EPISODES if column.name not in episodes.schema.names]
+    if missing:
+        episodes.add_columns(pa.schema(missing))
+
+
 MIGRATIONS: list[Migration] = [
     m001_streams_moments_observations,
     m002_versions,
@@ -96,6 +104,7 @@ MIGRATIONS: list[Migration] = [
     m004_facts,
     m005_pictures,
     m006_vectors_at_eight_bits,
+    m007_summaries_in_a_models_words,
 ]
 
 

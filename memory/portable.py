@@ -57,6 +57,7 @@ def add_rows(
         if name not in known:
             raise ArchiveRefused(f"the archive has a table {name!r} that this version cannot read")
         schema = known[name].schema
+        rows = _with_absent(rows, schema)
         if set(rows.schema.names) != set(schema.names) or "stream_id" not in rows.schema.names:
             raise ArchiveRefused(f"the archive's table {name!r} has other columns than this store")
         if set(rows["stream_id"].to_pylist()) != {stream_id}:
@@ -77,6 +78,14 @@ def add_rows(
     if ready:
         seal()
     return sum(len(rows) for _, rows in ready)
+
+
+def _with_absent(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """With the columns that may be empty and came after the archive was made."""
+    for column in schema:
+        if column.nullable and column.name not in rows.schema.names:
+            rows = rows.append_column(column, pa.nulls(len(rows), column.type))
+    return rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 # What memory holds is what perception gave: who reads memory takes these records from here.
 from perception.records import Kind as Kind
@@ -49,6 +49,17 @@ class Uncaptioned:
 
 
 @dataclass(frozen=True, slots=True)
+class Unwritten:
+    """An episode that no model has put in words yet. `quotes` are what there is to tell, best first,
+    put right by corrections; `material` stands for just these."""
+
+    episode_id: str
+    level: int
+    quotes: tuple[Quote, ...]
+    material: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One observation found. `coverage` is the share of the query's weighted words it holds, [0, 1];
     `similarity` the cosine of its vector with the query's, [-1, 1]."""
@@ -78,24 +89,31 @@ class Quote:
 @dataclass(frozen=True, slots=True)
 class Episode:
     """Many moments compressed: level 1 holds minutes, 2 hours, 3 days. `quotes` and `keyframes`
-    (SHA-256) are best first; `children` are ids of moments at level 1, of episodes above."""
+    (SHA-256) are best first; `children` are ids of moments at level 1, of episodes above.
+    `written` says by whom what people read was: "extract", or the model that `rewritten` is by."""
 
     stream_id: str
     level: int
     start: float
     end: float
     wall_start: datetime  # of its stream
-    text: str  # the summary
+    text: str  # the summary, made of quotes
     quotes: tuple[Quote, ...]
     keyframes: tuple[str, ...]
     children: tuple[str, ...]
     moments: int
-    written: Literal["extract", "model"] = "extract"
+    written: str = "extract"
+    rewritten: str | None = None  # the summary in a model's words
 
     @property
     def id(self) -> str:
         """Deterministic: its stream, its level and where it starts."""
         return f"{self.stream_id}:e{self.level}:{milliseconds(self.start):010d}"
+
+    @property
+    def told(self) -> str:
+        """The summary that people read."""
+        return self.text if self.rewritten is None else self.rewritten
 
 
 @dataclass(frozen=True, slots=True)

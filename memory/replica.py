@@ -147,6 +147,9 @@ class ReadOnlyStore(Store):
     def caption(self, moment_id: str, keyframe: str, text: str) -> Never:
         self._refuse()
 
+    def rewrite(self, episode_id: str, material: str, writer: str, text: str | None) -> Never:
+        self._refuse()
+
     def encode_pictures(self) -> Never:
         self._refuse()
 

@@ -13,8 +13,10 @@ import pyarrow as pa
 from memory.compress import compressed, episodes_named, joined, moments_named, place_of
 from memory.episode_rows import EPISODES, Placed, episode_of, episode_row, in_order
 from memory.episodes import LEVELS
+from memory.knowledge import Knowledge
 from memory.records import Episode, Quote, Selection
 from memory.remember import LOOKUP
+from memory.rewritten import forget_overtaken
 from memory.tables import Tables, any_of, quote, select
 from memory.vectors import Vectorizer
 
@@ -27,6 +29,7 @@ class Resting:
 
     def __init__(self, tables: Tables, vectorizer: Vectorizer, reload: Callable[[], None]) -> None:
         self._tables = tables
+        self._knowledge = Knowledge(tables)
         self._vectorizer = vectorizer
         self.reload = reload
 
@@ -52,6 +55,7 @@ class Resting:
         changed = 0
         for stream_id in _streams(what) | {id.rsplit(":", 1)[0] for id in touched}:
             changed += self._renew(stream_id, what, set(touched), set(gone))
+            forget_overtaken(self._tables, self._knowledge, stream_id)
             self._cut_ledger(stream_id, what, touched)
         ids = sorted(gone)
         for first in range(0, len(ids), LOOKUP):

@@ -38,6 +38,7 @@ from memory.place import Place, place_of
 from memory.records import DeletionReceipt, Hit, Query, Selection, Snapshot, Stats
 from memory.remember import Batch, Remembering
 from memory.retention import Retention
+from memory.rewriting import Rewriting
 from memory.search import Searcher
 from memory.sighted import Sighted
 from memory.spans import by_version, in_time, near, overlapping
@@ -60,7 +61,7 @@ Row = dict[str, Any]
 LOOKED_UP = 400
 
 
-class Store(Tier, Knowing, Sighted, Captioned):
+class Store(Tier, Knowing, Sighted, Captioned, Rewriting):
     """Implements `memory.records.Memory`. Blocking; safe to use from many threads of one process.
     `path`: a folder, or `s3://bucket/prefix` (`objects.py` says where its keys come from).
     `budget_mb_per_hour` bounds each hour of a stream, `budget_mb` all of them (10^6 bytes; None:

@@ -87,7 +87,7 @@ def text_of(quotes: Sequence[Quote], labels: Iterable[str]) -> str:
         parts.append(" ".join(_said(quote) for quote in said))
     shown = _first(quotes, "screen_text")
     if shown:
-        lines = "; ".join(_cut(" / ".join(q.observation.text.split("\n"))) for q in shown)
+        lines = "; ".join(cut(q.observation.text) for q in shown)
         parts.append(f"On screen: {lines}.")
     seen = [label for label, _ in Counter(labels).most_common(_LABELS)]
     if seen:
@@ -141,15 +141,22 @@ def _distinct(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 def _first(quotes: Sequence[Quote], kind: Kind) -> list[Quote]:
     of_kind = [quote for quote in quotes if quote.observation.kind == kind]
-    return sorted(of_kind[: _TOLD[kind]], key=lambda quote: quote.observation.start)
+    telling = [quote for quote in of_kind if kind != "speech" or _tells(quote)] or of_kind
+    return sorted(telling[: _TOLD[kind]], key=lambda quote: quote.observation.start)
+
+
+def _tells(quote: Quote) -> bool:
+    """What is said in two words, "Um, okay", is told only where nothing else was said."""
+    return len(quote.observation.text.split()) > 2
 
 
 def _said(quote: Quote) -> str:
     seen = quote.observation
-    text = f'"{_cut(seen.text)}"'
+    text = f'"{cut(seen.text)}"'
     return f"{seen.speaker}: {text}" if seen.speaker else text
 
 
-def _cut(text: str) -> str:
-    text = text.rstrip(" .")
+def cut(text: str) -> str:
+    """As much of a quote as a summary tells."""
+    text = " / ".join(text.split("\n")).rstrip(" .")
     return text if len(text) <= _TOLD_CHARACTERS else text[: _TOLD_CHARACTERS - 1] + "…"

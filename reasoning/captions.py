@@ -5,9 +5,7 @@ A caption is remembered as seen; it is data like all that is seen, and never an 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing
 from typing import Protocol
 
 from reasoning.generator import Generator
@@ -53,42 +51,6 @@ class SizeCaptioner:
 
     async def caption(self, encoded: bytes) -> str:
         return f"A picture of {len(encoded)} bytes."
-
-
-class GivingWay:
-    """A captioner that stops where somebody waits for an answer."""
-
-    def __init__(self, captioner: Captioner) -> None:
-        self._captioner = captioner
-        self._answers = 0
-        self._begun = asyncio.Event()
-
-    @contextmanager
-    def answering(self) -> Iterator[None]:
-        """Somebody waits for what the block does: no caption is begun, one under way ends."""
-        self._answers += 1
-        self._begun.set()
-        try:
-            yield
-        finally:
-            self._answers -= 1
-            if not self._answers:
-                self._begun.clear()
-
-    async def caption(self, encoded: bytes) -> str | None:
-        """None: it gave way. Raises what the captioner raises."""
-        if self._answers:
-            return None
-        writing = asyncio.ensure_future(self._captioner.caption(encoded))
-        begun = asyncio.ensure_future(self._begun.wait())
-        try:
-            await asyncio.wait({writing, begun}, return_when=asyncio.FIRST_COMPLETED)
-            return writing.result() if writing.done() else None
-        finally:
-            begun.cancel()
-            writing.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait({writing, begun})
 
 
 def told(said: str) -> str:

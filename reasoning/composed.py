@@ -124,6 +124,11 @@ def lines(found: Sequence[Passage]) -> str:
     return " ".join(quote(p) for p in found)
 
 
+def retold(passage: Passage) -> str:
+    """A sentence that a model wrote of it, with the time of what it stands in first."""
+    return f"At {clock(passage.sources[0].observation.start)}: {passage.text}"
+
+
 def without_model(text: str) -> str:
     """What is still known, where the language model failed."""
     return f"{text} (My language model failed just now, so this is without it.)"

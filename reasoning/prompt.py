@@ -35,18 +35,20 @@ _TURN = re.compile(r"\b([QA]):|\[(\d+)\]")
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """Memory lines, newest last, the question, and what the answer begins with. `pictures`, in
-    order of time, are for a generator that says it takes them."""
+    order of time, are for a generator that says it takes them; `example` is one more, for one that
+    goes on from text."""
 
     memories: tuple[str, ...]
     question: str
     opening: str = ""
     pictures: tuple[Picture, ...] = ()
+    example: str = ""
 
     @property
     def text(self) -> str:
         lines = "\n".join(self.memories)
         begun = f" {fenced(self.opening)}" if self.opening else ""
-        return f"{PREFIX}{lines}\nQ: {fenced(self.question)}\nA:{begun}"
+        return f"{PREFIX}{self.example}{lines}\nQ: {fenced(self.question)}\nA:{begun}"
 
 
 def fenced(text: str, limit: int = _CLIP) -> str:

@@ -1,8 +1,8 @@
 """Questions about a whole span of time: what happened, what was talked about, summarise the day.
 
 A short span is answered from its moments. A long one is answered from episodes: of each the quote
-that says most, and of the last minutes, which no episode holds yet, what was said there. Code
-writes the answer; every sentence of it is a quote with its time.
+that says most, or a sentence of a model's summary with the quotes that it stands in; and of the last
+minutes, which no episode holds yet, what was said there. Code puts the answer together.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from reasoning import composed
 from reasoning.evidence import Passage, Source
 from reasoning.planned import Plan
 from reasoning.retrieval import Retriever, Scope
+from reasoning.rewriting import supported
 from reasoning.timeparse import TimeReference
 
 LONG = 900.0  # seconds; a shorter span is told from its moments
@@ -74,26 +75,48 @@ async def of_long(
             break
     if len(episodes) < 2:
         return None
-    sources = _told(episodes, span, retriever) + await _tail(episodes, span, when, scope, retriever)
-    if not sources:
+    retold, sources = _told(episodes, span, retriever)
+    sources += await _tail(episodes, span, when, scope, retriever)
+    passages = sorted((*retold, *(Passage(s.text, (s,)) for s in sources)), key=_when)
+    if not passages:
         return None
-    passages = tuple(Passage(s.text, (s,)) for s in sorted(sources, key=_when))
-    return Plan(passages, composed.lines(passages))
+    text = " ".join(composed.retold(p) if p in retold else composed.quote(p) for p in passages)
+    return Plan(tuple(passages), text, own_words=bool(retold))
 
 
-def _told(episodes: Sequence[Episode], span: Span, retriever: Retriever) -> list[Source]:
-    """The best quotes, over the whole span."""
+def _told(
+    episodes: Sequence[Episode], span: Span, retriever: Retriever
+) -> tuple[list[Passage], list[Source]]:
+    """Over the whole span, what a model wrote of episodes, and the best quotes of the others."""
     if len(episodes) > TOLD:
         last = len(episodes) - 1
         chosen = [episodes[round(n * last / (TOLD - 1))] for n in range(TOLD)]
     else:
         chosen = list(episodes)
     each = max(1, TOLD // len(chosen))
-    return [
-        retriever.quoted(quote, episode)
-        for episode in chosen
-        for quote in _best(episode, span)[:each]
+    retold: list[Passage] = []
+    quoted: list[Source] = []
+    for episode in chosen:
+        own = _retold(episode, span, retriever)[:each]
+        retold += own
+        if not own:
+            quoted += [retriever.quoted(quote, episode) for quote in _best(episode, span)[:each]]
+    return retold, quoted
+
+
+def _retold(episode: Episode, span: Span, retriever: Retriever) -> list[Passage]:
+    """The sentences that a model wrote of it, each over the quotes that it stands in; of a talk only
+    what stands in what was said."""
+    if episode.rewritten is None:
+        return []
+    sources = [retriever.quoted(quote, episode) for quote in episode.quotes]
+    quotes = [(s.observation.speaker or "", s.text) for s in sources]
+    found = [
+        Passage(sentence, tuple(sorted((sources[n] for n in at), key=_at)))
+        for sentence, at in supported(episode.rewritten, quotes)
     ]
+    kinds = ("speech",) if span == "report" else ("speech", "screen_text", "vision", "sound")
+    return [p for p in found if all(s.observation.kind in kinds for s in p.sources)]
 
 
 def _best(episode: Episode, span: Span) -> list[Quote]:
@@ -123,5 +146,9 @@ async def _tail(
     return said[-1:]
 
 
-def _when(source: Source) -> tuple[float, float]:
+def _when(passage: Passage) -> tuple[float, float]:
+    return _at(passage.sources[0])
+
+
+def _at(source: Source) -> tuple[float, float]:
     return source.at.timestamp(), source.observation.start

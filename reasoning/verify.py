@@ -33,8 +33,8 @@ def stands(answer: str, evidence: str, analysis: Analysis, found: Sequence[str])
     stems = {stem(w) for w in there}
     if not all(_named(name, there) for name in proper_names(answer)):
         return False
-    held = _figures(known)
-    if not _figures(answer) <= held:
+    held = figures(known)
+    if not figures(answer) <= held:
         return False
     for find, lower in ((dates, known.lower()), (times, known.lower()), (colours, known.lower())):
         if not all(_bare(v) in lower for v in find(answer)):
@@ -49,9 +49,9 @@ def stands(answer: str, evidence: str, analysis: Analysis, found: Sequence[str])
 
 
 def _gives(answer: str, found: Sequence[str]) -> bool:
-    said = {stem(w.lower) for w in words(answer)} | _figures(answer)
+    said = {stem(w.lower) for w in words(answer)} | figures(answer)
     for value in found:
-        content = {stem(w.lower) for w in words(value) if w.lower not in STOP} | _figures(value)
+        content = {stem(w.lower) for w in words(value) if w.lower not in STOP} | figures(value)
         if content & said:
             return True
     return False
@@ -62,7 +62,7 @@ def _named(name: str, there: Sequence[str]) -> bool:
     return any(low == w or stem(low) == stem(w) or sounds_like(low, w) for w in there)
 
 
-def _figures(text: str) -> set[str]:
+def figures(text: str) -> set[str]:
     """Numbers of a text in digits, times as written."""
     found = {
         re.sub(r"(?<=\d)[,.](?=\d{3}\b)", "", n).strip(".,")

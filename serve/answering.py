@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from reasoning import Generator
 
 SEEING_MODEL = "Qwen/Qwen3-VL-8B-Instruct"
+EMBEDDED_MODEL = "qwen2.5-1.5b"
 
 
 def load_generator(settings: Settings) -> Generator:
@@ -35,7 +36,7 @@ def load_generator(settings: Settings) -> Generator:
     from reasoning import GgufGenerator
 
     file = (
-        weights(settings.answer_model) if settings.answer_model else models.locate("qwen2.5-1.5b")
+        weights(settings.answer_model) if settings.answer_model else models.locate(EMBEDDED_MODEL)
     )
     return GgufGenerator(
         file,
@@ -43,6 +44,14 @@ def load_generator(settings: Settings) -> Generator:
         projector=settings.answer_projector if settings.visual_tokens else None,
         visual_tokens=settings.visual_tokens,
     )
+
+
+def model_name(settings: Settings) -> str:
+    """What the model that answers is called: an id or a file's name, without the folder it is in."""
+    named = settings.answer_model
+    if not named:
+        return SEEING_MODEL if settings.answer_backend == "transformers" else EMBEDDED_MODEL
+    return Path(named).name if Path(named).expanduser().exists() else named
 
 
 def weights(named: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from memory.records import Episode, Fact, Hit
+from memory.records import Correction, Episode, Fact, Hit, put_right
 from perception.records import Kind, Moment, Observation, Role, Stream
 from reasoning.records import keyframe_url
 
@@ -302,7 +302,6 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "score": round(hit.score, 6),
         "similarity": round(hit.similarity, 4),
         "coverage": round(hit.coverage, 4),
-        "likeness": None if hit.likeness is None else round(hit.likeness, 4),
         "ref": seen.ref,
         "keyframe": keyframe_url(hit.moment_id) if hit.keyframe else None,
         # The cosine of what is asked for and the picture, where that was found; not a share of 1.
@@ -310,9 +309,27 @@ def hit_json(hit: Hit) -> dict[str, Any]:
     }
 
 
-def episode_json(episode: Episode, shown_in: Mapping[str, str]) -> dict[str, Any]:
-    """An episode over HTTP. `written` says whether its text is an extract or a model's; `shown_in`
-    is the moment of each keyframe (SHA-256), and a keyframe of none is left out."""
+def episode_json(
+    episode: Episode, corrections: Sequence[Correction], shown_in: Mapping[str, str]
+) -> dict[str, Any]:
+    """An episode over HTTP. `text` is the summary that people read, `extract` the one made of quotes;
+    the quotes, best first, are as speakers put them right later. `shown_in`: the moment of each
+    keyframe (SHA-256); a keyframe of none is left out."""
+    quotes = []
+    for one in episode.quotes:
+        seen = one.observation
+        right = put_right(corrections, one.id, seen.stream_id, seen.start, seen.text)
+        quotes.append(
+            {
+                "moment_id": one.moment_id,
+                "kind": seen.kind,
+                "start": seen.start,
+                "end": seen.end,
+                "text": seen.text if right is None else right,
+                "speaker": seen.speaker,
+                "ref": seen.ref,
+            }
+        )
     return {
         "episode_id": episode.id,
         "stream_id": episode.stream_id,
@@ -320,20 +337,12 @@ def episode_json(episode: Episode, shown_in: Mapping[str, str]) -> dict[str, Any
         "start": episode.start,
         "end": episode.end,
         "wall_start": episode.wall_start.isoformat(),
-        "text": episode.text,
-        "written": episode.written,
+        "text": episode.told,
+        "written_by": episode.written,
+        "extract": episode.text,
         "moments": episode.moments,
         "keyframes": [keyframe_url(shown_in[one]) for one in episode.keyframes if one in shown_in],
-        "quotes": [
-            {
-                "moment_id": quote.moment_id,
-                "start": quote.observation.start,
-                "end": quote.observation.end,
-                "kind": quote.observation.kind,
-                "text": quote.observation.text,
-            }
-            for quote in episode.quotes
-        ],
+        "quotes": quotes,
     }
 
 

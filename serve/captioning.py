@@ -3,27 +3,21 @@ first, while nobody waits for an answer and perception keeps up."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import Protocol
 
-from memory.errors import KeyframeTorn, MemoryFailure, NotFound
+from memory.errors import KeyframeTorn, NotFound
 from memory.records import Uncaptioned
 from reasoning.errors import GenerationFailed, PictureUnusable
 from serve import metrics
-from serve.errors import Busy, Unavailable
+from serve.background import BEHIND, GIVE_WAY, TRIES
 
 log = logging.getLogger("lookback.serve")
 
 AT_ONCE = 64  # moments that are looked up at a time
-BEHIND = 0.5  # seconds of lag at which perception needs the machine for itself
-GIVE_WAY = 1.0  # seconds until it is tried again after somebody was answered
 NOTHING_NEW = 10.0  # seconds between two looks for moments
-AWAY = 5.0  # seconds until a part that does not answer is asked again
-TRIES = 3  # of the model on one picture: more often it is the picture
 REFUSED_KEPT = 10_000  # moments of which there was nothing to say
 
 
@@ -37,7 +31,9 @@ class CaptionedMemory(Protocol):
 
 class Captioning:
     """`caption` gives None where it gave way to an answer; `lag` is how far perception is behind,
-    in seconds. Run `run` as a task; cancelling ends it."""
+    in seconds."""
+
+    name = "captioning"
 
     def __init__(
         self,
@@ -49,15 +45,6 @@ class Captioning:
         self._waiting: deque[Uncaptioned] = deque()
         self._failed = 0  # tries of the picture that is first in line
         self._refused: OrderedDict[str, None] = OrderedDict()
-
-    async def run(self) -> None:
-        while True:
-            try:
-                rest = await self.step()
-            except (Busy, Unavailable, GenerationFailed, MemoryFailure, TimeoutError) as error:
-                log.warning("captions wait: %s: %s", type(error).__name__, error)
-                rest = AWAY
-            await asyncio.sleep(rest)
 
     async def step(self) -> float:
         """Caption one keyframe, if now is the time; seconds until the next step."""
@@ -88,15 +75,3 @@ class Captioning:
             while len(self._refused) > REFUSED_KEPT:
                 self._refused.popitem(last=False)
         return 0.0
-
-
-def in_background(captioning: Captioning) -> Callable[[], Awaitable[None]]:
-    """Start it; what is given back ends it."""
-    task = asyncio.create_task(captioning.run(), name="captioning")
-
-    async def end() -> None:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-    return end

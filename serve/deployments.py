@@ -25,16 +25,20 @@ from memory.records import (
     GivenUp,
     Hit,
     Query,
+    Quote,
     Selection,
     Snapshot,
     Stats,
     Uncaptioned,
+    Unwritten,
 )
 from perception.failing import failing
 from perception.recognizer import Effort, Transcript
 from perception.records import Audio, Image, Moment, Observation, Stream
-from reasoning.captions import GeneratorCaptioner, GivingWay
+from reasoning.captions import GeneratorCaptioner
+from reasoning.giving_way import GivingWay
 from reasoning.records import Answer, Question, Replace, Token
+from reasoning.rewriting import GeneratorRewriter
 from reasoning.speaker import Speaker, Speech
 from serve import gpus, metrics, scaling
 from serve.errors import Unavailable
@@ -241,6 +245,12 @@ class MemoryDeployment(Reporting):
     async def caption(self, moment_id: str, keyframe: str, text: str) -> bool:
         return await self._memory.caption(moment_id, keyframe, text)
 
+    async def unwritten(self, writer: str) -> Unwritten | None:
+        return await self._memory.unwritten(writer)
+
+    async def rewrite(self, episode_id: str, material: str, writer: str, text: str | None) -> bool:
+        return await self._memory.rewrite(episode_id, material, writer, text)
+
     async def stats(self) -> Stats:
         return await self._memory.stats()
 
@@ -270,7 +280,9 @@ class ReasoningDeployment(Reporting):
         self._speaker: Callable[[], Speaker | None] = lru_cache(maxsize=1)(
             lambda: load_speaker(settings)
         )
-        self._captions = GivingWay(GeneratorCaptioner(generator))
+        self._giving_way = GivingWay()
+        self._captioner = GeneratorCaptioner(generator)
+        self._rewriter = GeneratorRewriter(generator)
         self._urgency = Urgency()
         self._generator = generator
         await generator.warm()
@@ -288,7 +300,7 @@ class ReasoningDeployment(Reporting):
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        with self._urgency.waited_for(), self._captions.answering():
+        with self._urgency.waited_for(), self._giving_way.answering():
             yield
 
     async def caption(self, encoded: bytes) -> str | None:
@@ -299,7 +311,15 @@ class ReasoningDeployment(Reporting):
         if self._urgency.anybody():
             return None
         with self._work.call(), metrics.work("caption"):
-            return await self._captions.caption(encoded)
+            return await self._giving_way.unless_answering(lambda: self._captioner.caption(encoded))
+
+    async def rewrite(self, quotes: Sequence[Quote]) -> str | None:
+        """What an episode's quotes tell, in the model's words; empty where these do not stand, None
+        where somebody waits, here or for another process of the GPU."""
+        if self._urgency.anybody():
+            return None
+        with self._work.call(), metrics.work("rewrite"):
+            return await self._giving_way.unless_answering(lambda: self._rewriter.rewrite(quotes))
 
     async def speak(self, text: str) -> Speech:
         """The voice is loaded for the first live question: most servers never speak."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from fastapi.sse import format_sse_event
@@ -19,12 +19,15 @@ def sse(kind: str, body: dict[str, Any]) -> bytes:
 
 
 class Broadcast:
-    """Events by stream. Publishing never waits; a listener that is too slow is told what it missed."""
+    """Events by stream. Publishing never waits; a listener that is too slow is told what it missed.
+    `watched` is told every stream's."""
 
     def __init__(self) -> None:
         self._listeners: dict[str, set[_Listener]] = defaultdict(set)
+        self.watched: Callable[[str, dict[str, Any]], None] = lambda kind, body: None
 
     def publish(self, stream_id: str, kind: str, body: dict[str, Any]) -> None:
+        self.watched(kind, body)
         for listener in self._listeners.get(stream_id, ()):
             listener.put(kind, body)
 

@@ -25,8 +25,9 @@ from serve import (
     routes_questions,
     routes_streams,
 )
-from serve.captioning import in_background
+from serve.background import in_background
 from serve.hub import Hub
+from serve.idleness import Idleness, NoticingUse
 from serve.limits import BodyLimit, RequestLimit
 from serve.measured import measured
 from serve.services import Services
@@ -43,11 +44,15 @@ def build_app(services: Services, settings: Settings, extend: Extension | None =
     """The application. Closing it (its lifespan) ends the streams that still run. `extend` adds
     what people touch (the page, WebRTC) and returns the application with it."""
     hub = Hub(measured(services), settings)
+    idleness = Idleness(settings.rewrite_after_seconds, lambda: bool(hub.replays.sessions()))
+    hub.events.watched = idleness.published
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if services.captioning is not None:
             hub.on_close.append(in_background(services.captioning(hub.lag)))
+        if services.rewriting is not None:
+            hub.on_close.append(in_background(services.rewriting(idleness)))
         yield
         await hub.close()
 
@@ -65,6 +70,7 @@ def build_app(services: Services, settings: Settings, extend: Extension | None =
     app.add_middleware(BodyLimit, settings=settings)
     token = settings.token.get_secret_value() if settings.token else None
     access.guard(app, token, settings.host)
+    app.add_middleware(NoticingUse, idleness=idleness)
     app.add_middleware(RequestLimit, settings=settings)
     app.include_router(_system(hub))
     app.include_router(docs.router())

@@ -11,9 +11,11 @@ from fastapi import FastAPI
 from prometheus_client.metrics_core import Metric
 from ray import serve
 
+from serve.answering import model_name
 from serve.captioning import Captioning
 from serve.gateway import Extension, build_app
 from serve.hub import UPLOADS
+from serve.idleness import Idleness
 from serve.rehearsal import rehearse_pipeline
 from serve.remote import (
     Part,
@@ -21,9 +23,11 @@ from serve.remote import (
     RemoteMemory,
     RemotePerceiver,
     RemoteReasoning,
+    RemoteRewriter,
     RemoteTalking,
     memory_of,
 )
+from serve.rewriting import Rewriting
 from serve.services import Services
 from serve.settings import Settings
 from serve.trimming import keep_trimmed
@@ -66,12 +70,17 @@ class GatewayDeployment:
             talking=RemoteTalking(self._reasoning),
             worked=self._worked,
             captioning=self._captioning(memory) if self._settings.captions else None,
+            rewriting=self._rewriting(memory) if self._settings.rewrite_summaries else None,
         )
         return build_app(services, self._settings, self._extend)
 
     def _captioning(self, memory: RemoteMemory) -> Callable[[Callable[[], float]], Captioning]:
         captioner = RemoteCaptioner(self._reasoning)
         return lambda lag: Captioning(memory, captioner.caption, lag)
+
+    def _rewriting(self, memory: RemoteMemory) -> Callable[[Idleness], Rewriting]:
+        rewriter, writer = RemoteRewriter(self._reasoning), model_name(self._settings)
+        return lambda idleness: Rewriting(memory, rewriter.rewrite, writer, idleness)
 
     async def _healthy(self) -> dict[str, bool]:
         alive = await asyncio.gather(*(part.alive() for part in self._parts))

@@ -76,6 +76,12 @@ ERRORS = Counter("lookback_http_errors", "HTTP errors, by code.", ["code"], regi
 CAPTIONS = Counter(
     "lookback_captions", "Keyframes captioned, by outcome.", ["outcome"], registry=REGISTRY
 )
+SUMMARIES = Counter(
+    "lookback_summaries",
+    "Episodes that the model has put in words, by outcome.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 STORE_BYTES = Gauge("lookback_store_bytes", "Bytes on disk, by part.", ["part"], registry=REGISTRY)
 STORE_ROWS = Gauge(
     "lookback_store_rows", "Rows remembered, by table.", ["table"], registry=REGISTRY

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from prometheus_client.metrics_core import Metric
 
+from memory.records import Quote
 from reasoning.records import Answer, Question, Replace, Token
 from reasoning.speaker import Speech
 from serve import metrics
@@ -42,9 +43,26 @@ class Part:
 
     async def call(self, method: str, *arguments: Any) -> Any:
         """What the method returns. Raises Busy, Unavailable, or what the method raised."""
+        return await self._called(method, arguments)
+
+    async def while_wanted(self, method: str, *arguments: Any) -> Any:
+        """As `call`; cancelling it cancels the method as well."""
+        return await self._called(method, arguments, lambda given: given.cancel())
+
+    async def _called(
+        self,
+        method: str,
+        arguments: Sequence[Any],
+        cancelled: Callable[[Any], None] = lambda given: None,
+    ) -> Any:
         with self._calls.track_inprogress():
             try:
-                result = await getattr(self._handle, method).remote(*arguments)
+                given: Any = getattr(self._handle, method).remote(*arguments)
+                try:
+                    result = await given
+                except asyncio.CancelledError:
+                    cancelled(given)
+                    raise
             except Exception as error:
                 raise ours(self.name, error) from error
         self._heard = self._clock()
@@ -163,6 +181,18 @@ class RemoteCaptioner:
 
     async def caption(self, encoded: bytes) -> str | None:
         said: str | None = await self._part.call("caption", encoded)
+        return said
+
+
+class RemoteRewriter:
+    """The Reasoning deployment, which puts episodes in words while nobody waits for it."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+
+    async def rewrite(self, quotes: Sequence[Quote]) -> str | None:
+        """Cancelling this ends it there, too."""
+        said: str | None = await self._part.while_wanted("rewrite", quotes)
         return said
 
 

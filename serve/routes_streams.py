@@ -64,18 +64,18 @@ def _of_what_was(routes: APIRouter, hub: Hub) -> None:
     async def episodes(
         stream_id: StreamId, level: api.Level = "minutes", start: Time = None, end: Time = None
     ) -> dict[str, Any]:
-        """In order, each with its summary and best quotes. What a stream did last belongs to none
+        """In order, each with its summary and best quotes. `written_by` is "extract" where the text is
+        made of quotes, else the model whose words it is in. What a stream did last belongs to none
         yet."""
         if start is not None and end is not None and end < start:
             raise HTTPException(422, f"end {end} is before start {start}")
         stream = await hub.stream(stream_id)
         at = api.LEVELS.index(level) + 1
         found = await hub.services.memory.episodes(stream_id, start, end, at)
+        corrections = await hub.services.memory.corrections(stream_id)
         shown_in = await _shown_in(hub, found)
-        return {
-            **api.stream_json(stream),
-            "episodes": [api.episode_json(one, shown_in) for one in found],
-        }
+        told = [api.episode_json(one, corrections, shown_in) for one in found]
+        return {**api.stream_json(stream), "episodes": told}
 
 
 async def _shown_in(hub: Hub, episodes: Sequence[Episode]) -> dict[str, str]:

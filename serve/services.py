@@ -27,6 +27,7 @@ from memory.records import (
     Snapshot,
     Stats,
     Uncaptioned,
+    Unwritten,
 )
 from perception.records import Moment, Observation, Stream
 from reasoning import Agent
@@ -34,6 +35,8 @@ from reasoning.records import Answer, Question, Replace, Token
 from reasoning.speaker import Speaker, Speech
 from serve import metrics
 from serve.captioning import Captioning
+from serve.idleness import Idleness
+from serve.rewriting import Rewriting
 
 if TYPE_CHECKING:
     from perception.perceiver import Perceiver
@@ -84,7 +87,8 @@ async def measured_here() -> list[Metric]:
 class Services:
     """The three parts behind the gateway. `healthy` says which of them answer; `worked` gives what
     they measured of their own work. Without `talking`, answers are neither prepared nor spoken;
-    without `captioning`, which starts it over these services, keyframes are not captioned."""
+    without `captioning`, which starts it over these services, keyframes are not captioned; without
+    `rewriting`, episodes keep their extracts."""
 
     perception: Perceiver
     memory: MemoryService
@@ -93,6 +97,7 @@ class Services:
     talking: Talking | None = None
     worked: Callable[[], Awaitable[list[Metric]]] = measured_here
     captioning: Callable[[Callable[[], float]], Captioning] | None = None  # given perception's lag
+    rewriting: Callable[[Idleness], Rewriting] | None = None
 
 
 class InProcessMemory:
@@ -199,6 +204,13 @@ class InProcessMemory:
 
     async def caption(self, moment_id: str, keyframe: str, text: str) -> bool:
         return bool(await self._call("caption", moment_id, keyframe, text))
+
+    async def unwritten(self, writer: str) -> Unwritten | None:
+        found: Unwritten | None = await self._call("unwritten", writer)
+        return found
+
+    async def rewrite(self, episode_id: str, material: str, writer: str, text: str | None) -> bool:
+        return bool(await self._call("rewrite", episode_id, material, writer, text))
 
     async def stats(self) -> Stats:
         counted: Stats = await self._call("stats")

@@ -73,6 +73,16 @@ class Settings(BaseSettings):
         description="Whether keyframes are described by the answering model while nobody waits "
         "for it. Needs one that is shown pictures.",
     )
+    rewrite_summaries: bool = Field(
+        False,
+        description="Whether the answering model puts episodes in its own words while the machine is "
+        "idle; only what stands in their quotes is kept. Otherwise summaries are extracts.",
+    )
+    rewrite_after_seconds: float = Field(
+        120,
+        gt=0,
+        description="Idle is who was asked, given and told nothing for so long.",
+    )
     speech_model: str = Field(
         "whisper-base",
         description="Whisper in CTranslate2 form: whisper-base, a hub id or a folder, say "

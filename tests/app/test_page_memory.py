@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Page, expect
 
+from perception.records import Kind
 from tests.app.conftest import Visitor
 from tests.app.site import Site, remember
 
@@ -75,6 +76,29 @@ async def test_search_finds_by_words_and_filters_by_kind_and_time(
     await expect(results).not_to_contain_text("drawer")
     await page.get_by_label("To", exact=True).fill("2001-01-01T00:00")
     await expect(results).to_contain_text("Nothing like that is remembered.")
+
+
+async def test_a_days_chapters_are_marked_where_the_words_are_the_models(
+    page_site: Site, visitor: Visitor
+) -> None:
+    stream_id = f"{visitor.name}.live-2026-03-02-1000-00"
+    told: list[tuple[float, Kind, str]] = [
+        (n * 8.0, "speech", f"Crate {n} holds quinces from row {n}.") for n in range(20)
+    ]
+    told += [(900 + n * 8.0, "speech", f"Lathe {n} needs oil on bolt {n}.") for n in range(20)]
+    remember(page_site.store, stream_id, [*told, (1800, "speech", "So.")], pictures=False)
+    page_site.store.consolidate()
+    store = page_site.store
+    while (one := store.unwritten("small")) is not None:
+        own = one.episode_id.startswith(f"{stream_id}:e1:0000000")
+        store.rewrite(one.episode_id, one.material, "small", "Quinces in crates." if own else None)
+    page = await visitor.open(page_site.url, "memory")
+    episodes = page.locator(".chapters").first.locator("li.chapter")
+    await expect(episodes).to_have_count(2)
+    await expect(episodes.first).to_contain_text("Quinces in crates.")
+    await expect(episodes.first).to_contain_text("in the model’s words")
+    await expect(episodes.last).to_contain_text("needs oil")
+    await expect(episodes.last).not_to_contain_text("model")
 
 
 async def test_a_moment_is_pinned_by_keyboard_from_the_results_and_from_its_evidence(

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from bench.random_models import checkpoint
-from reasoning.captions import GeneratorCaptioner, GivingWay, SizeCaptioner, told
+from reasoning.captions import GeneratorCaptioner, SizeCaptioner, told
 from reasoning.generator import Capabilities, ScriptedGenerator
+from reasoning.giving_way import GivingWay
 from reasoning.transformer import TransformersGenerator
 from tests.reasoning import seeing_model
 
@@ -53,25 +54,24 @@ class Endless:
 
 
 async def test_an_answer_ends_the_caption_under_way_and_lets_none_begin() -> None:
-    slow = Endless()
-    giving_way = GivingWay(slow)
-    caption = asyncio.create_task(giving_way.caption(b"..."))
+    slow, giving_way = Endless(), GivingWay()
+    caption = asyncio.create_task(giving_way.unless_answering(lambda: slow.caption(b"...")))
     await slow.begun.wait()
     with giving_way.answering():
         assert await caption is None
         assert slow.ended
         slow.begun.clear()
-        assert await giving_way.caption(b"...") is None
+        assert await giving_way.unless_answering(lambda: slow.caption(b"...")) is None
         assert not slow.begun.is_set()
-    quick = GivingWay(SizeCaptioner())
-    with quick.answering(), quick.answering():
+    with giving_way.answering(), giving_way.answering():
         pass
-    assert await quick.caption(b"...") == "A picture of 3 bytes."
+    said = await giving_way.unless_answering(lambda: SizeCaptioner().caption(b"..."))
+    assert said == "A picture of 3 bytes."
 
 
 async def test_cancelling_ends_it_too() -> None:
     slow = Endless()
-    caption = asyncio.create_task(GivingWay(slow).caption(b"..."))
+    caption = asyncio.create_task(GivingWay().unless_answering(lambda: slow.caption(b"...")))
     await slow.begun.wait()
     caption.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -84,8 +84,8 @@ async def test_a_real_architecture_is_shown_the_keyframe_and_can_be_stopped() ->
     try:
         captioner = GeneratorCaptioner(generator)
         assert isinstance(await captioner.caption(seeing_model.picture(3)), str)
-        giving_way = GivingWay(captioner)
-        caption = asyncio.create_task(giving_way.caption(seeing_model.picture(4)))
+        giving_way, shown = GivingWay(), seeing_model.picture(4)
+        caption = asyncio.create_task(giving_way.unless_answering(lambda: captioner.caption(shown)))
         await asyncio.sleep(0)
         with giving_way.answering():
             assert await caption is None

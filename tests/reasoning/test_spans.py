@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -96,6 +97,19 @@ async def test_what_a_speaker_put_right_is_told_right() -> None:
     assert "lantern 0" not in answer.answer
     assert "lantern 10" in answer.answer
     assert "lantern 0" in (answer.citations[0].heard or "")
+
+
+async def test_what_a_model_wrote_of_an_episode_is_told_and_cites_what_it_stands_in() -> None:
+    memory = long_memory()
+    told = "Lantern 0 is what chapter 0 is about. It was a dark night."
+    memory.made[0] = replace(memory.made[0], rewritten=told, written="small")
+    answer = await ask(memory, "What happened this morning?")
+    assert "At 00:30: Lantern 0 is what chapter 0 is about." in answer.answer
+    assert "dark night" not in answer.answer  # nothing there says so
+    assert "lantern 10" in answer.answer
+    assert answer.citations[0].quote == "Chapter 0 is about lantern 0."
+    assert answer.method == "generated"
+    assert (await ask(long_memory(), "What happened this morning?")).method == "quoted"
 
 
 async def test_only_what_lies_in_the_span_is_told() -> None:

@@ -87,7 +87,7 @@ async def test_episodes_tell_what_the_minutes_of_a_stream_were_about(
     episodes = reply.json()["episodes"]
     assert episodes[0]["start"] == 0
     assert sum(one["moments"] for one in episodes) == 30
-    assert all("attic" in one["text"] and one["written"] == "extract" for one in episodes)
+    assert all("attic" in one["text"] and one["written_by"] == "extract" for one in episodes)
     cited = (await api.get(f"/v1/moments/{episodes[0]['quotes'][0]['moment_id']}")).json()
     assert cited["text"] == episodes[0]["quotes"][0]["text"]
     late = {"level": "minutes", "start": "2400"}

@@ -10,7 +10,8 @@ import pytest
 from memory.errors import KeyframeTorn, MomentNotFound
 from memory.records import Uncaptioned
 from reasoning.errors import GenerationFailed
-from serve.captioning import GIVE_WAY, NOTHING_NEW, TRIES, Captioning, in_background
+from serve.background import GIVE_WAY, TRIES, in_background
+from serve.captioning import NOTHING_NEW, Captioning
 from serve.errors import Unavailable
 
 pytestmark = pytest.mark.unit
@@ -82,7 +83,7 @@ async def test_it_waits_while_perception_is_behind_or_an_answer_under_way() -> N
 async def test_a_part_that_is_away_is_asked_again_and_closing_ends_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("serve.captioning.AWAY", 0.0)
+    monkeypatch.setattr("serve.background.AWAY", 0.0)
     back = asyncio.Event()
     asked: list[bytes] = []
 

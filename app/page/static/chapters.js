@@ -51,7 +51,9 @@ function chapter(stream, episode) {
         el("span", { class: "chapter-when" }, at,
           el("span", { class: "quiet-text" },
             ` ${duration(episode.end - episode.start)}, ${plural(episode.moments, "moment")}`),
-          episode.written === "model" && el("span", { class: "quiet-text" }, " in the model's words")),
+          episode.written_by !== "extract" && el("span", {
+            class: "quiet-text", title: `Written by ${episode.written_by} from what was said and shown`,
+          }, " in the model’s words")),
         el("span", { class: "chapter-text", dir: "auto" }, episode.text))),
     inside));
 }
