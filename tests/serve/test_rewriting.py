@@ -231,7 +231,7 @@ async def test_a_question_ends_it_and_the_timeline_tells_whose_words_they_are(
             writing = Rewriting(memory, QuotingRewriter().rewrite, "small", idleness[0])
             assert await writing.step() == BREATH
             path = "/v1/streams/cam/episodes"
-            (day,) = (await client.get(path, params={"level": 3})).json()["episodes"]
+            (day,) = (await client.get(path, params={"level": "days"})).json()["episodes"]
             assert day["written_by"] == "small"
             assert day["text"] != day["extract"]
             assert day["quotes"][0]["moment_id"]
