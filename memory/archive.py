@@ -33,7 +33,8 @@ manifest.json     the stream (its id, its beginning in UTC, its length in second
 moments.jsonl     one moment a line, in order, with what was seen and heard in it. `start` and `end`
                   are seconds since the stream's beginning; `keyframe` names a file in keyframes/.
 tables/*.parquet  the same as rows, and everything else that is kept of the stream, with vectors
-                  (float32, unit length; the manifest names the model). Read:
+                  (the manifest names the model; those in int8 have to be divided by their length).
+                  Read:
                   python -c "import pyarrow.parquet as p; print(p.read_table('observations.parquet'))"
 keyframes/        pictures (JPEG, WebP or PNG), named by the SHA-256 of their bytes.
 

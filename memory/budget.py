@@ -20,9 +20,9 @@ from memory.words import stems
 from perception.records import Kind
 
 # A row of the observations table on disk: its vector, its columns and its share of the indexes;
-# and each byte of its text, stored twice and indexed, all compressed.
-ROW_BYTES = 1620
-TEXT_FACTOR = 2.5
+# and each byte of its text, as Lance compresses it, and of what facts and episodes take of it.
+ROW_BYTES = 500
+TEXT_FACTOR = 1.2
 
 REPEATING: tuple[Kind, ...] = ("screen_text", "vision", "sound")
 

@@ -24,6 +24,7 @@ from memory.tables import (
     observation_of,
     quote,
     select,
+    vectors_of,
 )
 from memory.vectors import Vectorizer
 from memory.words import stems
@@ -68,9 +69,8 @@ def _with_observations(tables: Tables, rows: list[Row]) -> list[Held]:
     for first in range(0, len(ids), LOOKUP):
         query = tables.observations.search().where(any_of("moment_id", ids[first : first + LOOKUP]))
         found = query.select([*OBSERVATION_COLUMNS, "vector"]).to_arrow()
-        vectors = found["vector"].combine_chunks().flatten().to_numpy()
-        vectors = vectors.reshape(len(found), DIMENSIONS)
-        for row, vector in zip(found.drop(["vector"]).to_pylist(), vectors, strict=True):
+        plain = found.drop(["vector"]).to_pylist()
+        for row, vector in zip(plain, vectors_of(found), strict=True):
             held[row["moment_id"]].append((observation_of(row), vector))
     return [_held(row, held[row["id"]]) for row in rows]
 

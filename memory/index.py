@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memory.columns import Codes, Column
+from memory.quantised import lengths, quantised
 from memory.queries import name_words
 from memory.words import stems
 
@@ -185,9 +186,9 @@ class Index:
             self._columns[name].extend(rows)
 
     def _extend_vectors(self, vectors: Floats) -> None:
-        peak = np.maximum(np.abs(vectors).max(axis=1), np.float32(1e-6))
-        self._columns["quantised"].extend(np.rint(vectors / peak[:, None] * 127))
-        self._columns["scale"].extend(peak / 127)
+        codes = quantised(vectors)
+        self._columns["quantised"].extend(codes)
+        self._columns["scale"].extend(1 / lengths(codes))
         for column, word in zip(self._signs, _signs(vectors).T, strict=True):
             column.extend(word)
 

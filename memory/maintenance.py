@@ -41,8 +41,6 @@ SCALAR = {
     "corrections": ("id",),
     "pictures": ("id", "digest"),
 }
-# Search keeps words and vectors in memory; stores made earlier have indexes of them in the table.
-UNREAD = {"vector": "vector_idx", "search_text": "search_text_idx"}
 
 
 class Maintenance:
@@ -118,9 +116,6 @@ class Maintenance:
             for column in SCALAR[table.name]:
                 if replace or column not in present:
                     table.create_index(column, config=BTree(), replace=replace)
-            if table is self.tables.observations:
-                for column in present & UNREAD.keys():
-                    table.drop_index(UNREAD[column])
 
     def purge(self) -> None:
         """Leave no byte of a deleted row in any file: rewrite, index anew, drop every old version.

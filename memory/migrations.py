@@ -15,11 +15,26 @@ import pyarrow as pa
 from memory.derive import derive_all
 from memory.episode_rows import EPISODES, LEDGER, PINS
 from memory.errors import StoreNewer
-from memory.tables import CORRECTIONS, FACTS, MOMENTS, OBSERVATIONS, PICTURES, STREAMS, TIME
+from memory.quantised import quantised
+from memory.tables import (
+    CORRECTIONS,
+    DIMENSIONS,
+    FACTS,
+    MOMENTS,
+    OBSERVATIONS,
+    PICTURES,
+    STREAMS,
+    TIME,
+    Seal,
+    vector_column,
+)
 
 META = pa.schema(
     [pa.field("migration", pa.string(), nullable=False), pa.field("applied", TIME, nullable=False)]
 )
+
+EIGHT_BITS = OBSERVATIONS.field("vector")
+REWRITTEN_AT_ONCE = 4096  # rows
 
 Migration = Callable[[lancedb.DBConnection], None]
 
@@ -58,12 +73,29 @@ def m005_pictures(db: lancedb.DBConnection) -> None:
     db.create_table("pictures", schema=PICTURES, exist_ok=True)
 
 
+def m006_vectors_at_eight_bits(db: lancedb.DBConnection) -> None:
+    """Vectors take a quarter, and the text is there once: hours are weighed anew. The table is
+    written anew as one version: a crash leaves the one before or the one after."""
+    before = db.open_table("observations")
+    if before.schema.field("vector").type == EIGHT_BITS.type:
+        return
+    db.open_table("ledger").update(where="held_to >= 0", values={"held_to": -1})
+    kept = [column for column in before.schema if column.name != "search_text"]
+    schema = pa.schema([EIGHT_BITS if c.name == "vector" else c for c in kept])
+    held = before.search().select(schema.names).to_batches(REWRITTEN_AT_ONCE)
+    rows = (_at_eight_bits(batch, schema) for batch in held)
+    db.create_table(
+        "observations", pa.RecordBatchReader.from_batches(schema, rows), mode="overwrite"
+    )
+
+
 MIGRATIONS: list[Migration] = [
     m001_streams_moments_observations,
     m002_versions,
     m003_episodes,
     m004_facts,
     m005_pictures,
+    m006_vectors_at_eight_bits,
 ]
 
 
@@ -75,8 +107,11 @@ def applied(db: lancedb.DBConnection) -> list[str]:
     return [row["migration"] for row in sorted(rows, key=lambda row: row["applied"])]
 
 
-def migrate(db: lancedb.DBConnection) -> None:
-    """Bring the tables to the newest schema. Raises `StoreNewer` before touching a newer store."""
+def migrate(db: lancedb.DBConnection, seal: Seal | None = None) -> None:
+    """Bring the tables to the newest schema. Raises `StoreNewer` before touching a newer store.
+
+    A store that has been sealed is sealed before a migration counts as done: else a crash would
+    take back what it changed, and not that it is done."""
     done = applied(db)
     known = {migration.__name__ for migration in MIGRATIONS}
     unknown = [name for name in done if name not in known]
@@ -89,5 +124,19 @@ def migrate(db: lancedb.DBConnection) -> None:
         if migration.__name__ in done:
             continue
         migration(db)
+        if done and seal is not None:
+            seal(_versions(db))
         row = {"migration": migration.__name__, "applied": datetime.now(UTC)}
         db.create_table("meta", schema=META, exist_ok=True).add(pa.Table.from_pylist([row], META))
+
+
+def _versions(db: lancedb.DBConnection) -> dict[str, int]:
+    names = [name for name in db.list_tables().tables if name != "meta"]
+    return {name: int(db.open_table(name).version) for name in names}
+
+
+def _at_eight_bits(rows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    numbers = rows["vector"].flatten().to_numpy().reshape(len(rows), DIMENSIONS)
+    vector = vector_column(quantised(numbers))
+    columns = [vector if name == "vector" else rows[name] for name in schema.names]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -23,7 +23,7 @@ from memory.knowledge import Knowledge
 from memory.queries import CHARACTERS_READ, Analysis, analyse
 from memory.ranking import Alias, Ranked, View, features, lexical, rank
 from memory.records import Correction, Hit, Query, put_right
-from memory.tables import OBSERVATION_COLUMNS, Tables, any_of, observation_of, select
+from memory.tables import OBSERVATION_COLUMNS, Tables, any_of, observation_of, select, vectors_of
 from memory.words import stems, words
 
 LIMIT = 1000  # results, at most
@@ -261,11 +261,11 @@ class Searcher:
         rows = taken.select([*_INDEXED, "vector"]).to_arrow()
         if not len(rows):
             return  # compaction has just moved them: the next look finds them where they are now
-        vectors = rows["vector"].combine_chunks().flatten().to_numpy()
+        vectors = vectors_of(rows)
         fields = rows.select([*_INDEXED, "_rowid"]).rename_columns([*_INDEXED, "row_id"])
         entries = [Entry(**row) for row in fields.to_pylist()]
         with self._guard:
-            self._index.add(entries, vectors.reshape(len(entries), -1))
+            self._index.add(entries, vectors)
 
     def _drop_deleted_rows(self) -> None:
         ids = self._tables.observations.search().select(["id"]).to_arrow()["id"].to_pylist()

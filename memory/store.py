@@ -100,7 +100,7 @@ class Store(Tier, Knowing, Sighted, Captioned):
 
     def _open(self, embedder: Embedder) -> None:
         self.place.roll_back()
-        self.tables = open_tables(self.place.connect())
+        self.tables = open_tables(self.place.connect(), self.place.seal)
         self._make_parts(embedder)
         self.maintenance.create_indexes()
         self._seal()

@@ -5,7 +5,7 @@ A moment's text is not a column: it is made of its observations, so the two cann
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -16,10 +16,12 @@ import numpy.typing as npt
 import pyarrow as pa
 from lancedb.table import LanceTable
 
+from memory.quantised import Floats, Int8s, directions, quantised
 from perception.records import Moment, Observation, Stream, Tag
 
 DIMENSIONS = 384
 TIME = pa.timestamp("us", tz="UTC")
+Seal = Callable[[Mapping[str, int]], None]
 
 STREAMS = pa.schema(
     [
@@ -56,8 +58,7 @@ OBSERVATIONS = pa.schema(
         pa.field(
             "tags", pa.list_(pa.struct([("label", pa.string()), ("probability", pa.float32())]))
         ),
-        pa.field("search_text", pa.string(), nullable=False),  # full-text indexed: speaker and text
-        pa.field("vector", pa.list_(pa.float32(), DIMENSIONS), nullable=False),  # unit length
+        pa.field("vector", pa.list_(pa.int8(), DIMENSIONS), nullable=False),  # `quantised.py`
         # The version of memory that first held the row, however often it was rewritten since.
         pa.field("version", pa.int64(), nullable=False),
     ]
@@ -108,9 +109,7 @@ PICTURES = pa.schema(
         pa.field("vector", pa.list_(pa.float16()), nullable=False),  # unit length
     ]
 )
-OBSERVATION_COLUMNS = [
-    name for name in OBSERVATIONS.names if name not in ("vector", "search_text", "version")
-]
+OBSERVATION_COLUMNS = [name for name in OBSERVATIONS.names if name not in ("vector", "version")]
 UNCOMMITTED = -1  # the version of a row that no commit has taken in yet
 
 # Lance keeps decoded metadata and index pages in these caches; the defaults are gigabytes.
@@ -157,14 +156,15 @@ def connect(uri: str, storage_options: dict[str, str] | None = None) -> lancedb.
     return lancedb.connect(uri, storage_options=storage_options, session=session)
 
 
-def open_tables(db: lancedb.DBConnection) -> Tables:
-    """Open the tables, creating or migrating them to the newest schema.
+def open_tables(db: lancedb.DBConnection, seal: Seal | None = None) -> Tables:
+    """Open the tables, creating or migrating them to the newest schema; `seal` makes them, as these
+    versions, outlast a crash.
 
     Raises `StoreNewer`, before anything is written, when a newer Lookback wrote them.
     """
     from memory.migrations import migrate  # it reads the schemas above
 
-    migrate(db)
+    migrate(db, seal)
     return tables_of(db)
 
 
@@ -257,7 +257,6 @@ def observation_row(observation: Observation, moment_id: str, wall: datetime) ->
         "confidence": o.confidence,
         "language": o.language,
         "tags": [{"label": t.label, "probability": t.probability} for t in o.tags],
-        "search_text": f"{o.speaker}: {o.text}" if o.speaker else o.text,
         "version": UNCOMMITTED,
     }
 
@@ -282,7 +281,17 @@ def observation_of(row: dict[str, Any]) -> Observation:
 def observation_batch(rows: Sequence[dict[str, Any]], vectors: npt.NDArray[np.float32]) -> pa.Table:
     """Rows of `observation_row` and their vectors (float32 [n, 384]) as one Arrow table."""
     columns = OBSERVATIONS.remove(OBSERVATIONS.get_field_index("vector"))
-    flat = pa.array(np.ascontiguousarray(vectors, dtype=np.float32).ravel())
     batch = pa.Table.from_pylist(list(rows), schema=columns)
-    vector = pa.FixedSizeListArray.from_arrays(flat, DIMENSIONS)
+    vector = vector_column(quantised(vectors))
     return batch.append_column(OBSERVATIONS.field("vector"), vector).select(OBSERVATIONS.names)
+
+
+def vector_column(codes: Int8s) -> pa.FixedSizeListArray:
+    """Of int8 [n, 384]."""
+    return pa.FixedSizeListArray.from_arrays(pa.array(codes.ravel()), DIMENSIONS)
+
+
+def vectors_of(rows: pa.Table) -> Floats:
+    """float32 [n, 384], unit rows, of rows of `observations`."""
+    codes = rows["vector"].combine_chunks().flatten().to_numpy()
+    return directions(codes.reshape(len(rows), DIMENSIONS))

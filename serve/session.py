@@ -27,8 +27,8 @@ from serve.services import Services
 ANSWERS_AT_ONCE = 2  # of one stream's spoken questions
 SILENCES = 64  # ends of speech remembered until their utterances are recognised
 
-# Float32 bytes of one observation's vector: what a moment weighs beside its text and keyframe.
-VECTOR_BYTES = 384 * 4
+# Bytes of one observation's vector: what a moment weighs beside its text and keyframe.
+VECTOR_BYTES = 384
 
 
 @dataclass(slots=True)

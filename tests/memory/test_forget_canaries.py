@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from memory.quantised import quantised
 from memory.records import Query, Selection
 from memory.retention import Retention
 from memory.store import Store
@@ -61,7 +62,8 @@ def traces(store: Store, words: list[str]) -> list[str]:
     """Where a canary is: as bytes of a file, in a file's name, or read from a version of a table."""
     sought = [form.encode() for word in words for form in (word, word.lower())]
     vectors = HashEmbedder().embed([f"the {WORDS['text']} sings", WORDS["read"], WORDS["tag"]])
-    sought += [row[8:12].tobytes() for row in vectors] + [PICTURE[3:40], DIGEST.encode()]
+    sought += [row[8:24].tobytes() for row in quantised(vectors)]
+    sought += [PICTURE[3:40], DIGEST.encode()]
     found = [
         str(path)
         for path in store.path.rglob("*")

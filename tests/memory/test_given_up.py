@@ -22,7 +22,7 @@ pytestmark = pytest.mark.unit
 
 # An hour and a quarter of talk, of which the first hour has to become small.
 HOURS = [m for n in range(18) for m in talk(n * 250.0, 250.0, n % 4, every=30.0, seed=n)]
-BUDGET = 0.001  # MB: less than one observation, so that of what may go nothing stays
+BUDGET = 0.0004  # MB: less than one observation, so that of what may go nothing stays
 KEY = HOURS[30]
 HOURS[30] = said_in(KEY, "Helen 4471 is in the blue tin.")
 HOURS[31] = said_in(HOURS[31], "That's Elin, not Helen.")

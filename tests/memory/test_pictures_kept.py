@@ -109,7 +109,7 @@ def test_the_budget_weighs_vectors_and_drops_them_with_their_pictures(tmp_path: 
                 assert set(vectors_held(store)) == kept
             return sorted(kept)
 
-    fits = (files + 60 * 3 * 2500) / 1e6
+    fits = (files + 60 * 3 * 900) / 1e6
     without = held(fits, None)
     assert len(without) == 60
     assert 0 < len(held(fits, Counting(dimension=2048))) < 60

@@ -10,6 +10,7 @@ import pytest
 
 from memory import ranking
 from memory.index import Entry, Floats, Index, Rows
+from memory.quantised import directions, quantised
 from memory.queries import analyse
 from memory.ranking import View, rank
 
@@ -61,19 +62,19 @@ def test_search_finds_what_exact_scores_of_every_row_find(
     rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     random = np.random.default_rng(rows)
-    directions = random.standard_normal((len(WORDS), 384)).astype(np.float32)
+    meanings = random.standard_normal((len(WORDS), 384)).astype(np.float32)
     said = random.zipf(1.25, (rows, 9)) % len(WORDS)
-    vectors = directions[said].sum(axis=1)
+    vectors = meanings[said].sum(axis=1)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     searched, exact = Index(384), Whole(384)
     exact.vectors = vectors
-    for index in (searched, exact):
-        filled(index, said, vectors)
+    filled(searched, said, directions(quantised(vectors)))  # as the table gives them
+    filled(exact, said, vectors)
     every = np.arange(rows)
     shared, best = [], []
     for row in random.integers(0, rows, QUESTIONS):
         asked = random.permutation(said[row])[:4]
-        vector = directions[asked].sum(axis=0)
+        vector = meanings[asked].sum(axis=0)
         query = analyse(" ".join(WORDS[at] for at in asked), {}), vector / np.linalg.norm(vector)
         found = rank(View(searched, every), *query, 10).positions
         with monkeypatch.context() as whole:

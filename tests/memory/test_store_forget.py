@@ -9,6 +9,7 @@ import pytest
 from memory.consolidate import QUIET
 from memory.errors import InvalidRequest, MomentNotFound, StreamNotFound
 from memory.forget import UNFINISHED
+from memory.quantised import quantised
 from memory.records import Query, Selection
 from memory.store import Store
 from memory.tables import select
@@ -37,7 +38,7 @@ def files_with(store: Store, *secrets: bytes) -> list[Path]:
 def traces(store: Store, *, vectors_of: list[str]) -> list[Path]:
     """Files with a canary as written or as indexed, or with 16 bytes of a canary's vector."""
     vectors = HashEmbedder().embed(vectors_of)
-    pieces = [row[4:8].tobytes() for row in vectors]
+    pieces = [row[4:20].tobytes() for row in quantised(vectors)]
     return files_with(store, CANARY.encode(), CANARY.lower().encode(), *pieces)
 
 

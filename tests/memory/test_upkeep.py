@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lancedb.index import FTS
 from lancedb.table import LanceTable
 
 from memory.embedder import HashEmbedder
@@ -145,20 +144,6 @@ def test_forgetting_writes_anew_only_the_fragments_that_held_it(tmp_path: Path) 
             store.forget(Selection(moment_ids=(moment(2).id,)))
             assert store.maintenance._thinned_fragments(observations) == []
         assert observations.count_rows() == 3 * 25
-
-
-def test_an_index_that_nothing_reads_is_dropped_from_an_older_store(tmp_path: Path) -> None:
-    with Store(tmp_path, HashEmbedder()) as store:
-        store.remember(stream(), [moment(0)], {})
-        words = FTS(remove_stop_words=False)
-        store._writer.call(
-            lambda: store.tables.observations.create_index("search_text", config=words)
-        )
-        store._writer.call(store._seal)
-    with Store(tmp_path, HashEmbedder()) as store:
-        columns = {c for i in store.tables.observations.list_indices() for c in i.columns}
-        assert columns == {"id", "moment_id", "stream_id", "start"}
-        assert store.search(Query("crate 0 part"))
 
 
 def test_rows_that_compaction_moves_while_search_takes_them_in_are_found(
