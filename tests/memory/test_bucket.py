@@ -254,9 +254,9 @@ def test_a_writer_that_sleeps_in_the_midst_of_a_change_goes_no_further(
     sleeper = opened(place)
     sleeper.remember(stream(), [moment(0), moment(1)], {})
     monkeypatch.setattr(target, asleep)
-    given: tuple[Any, ...] = (
-        (stream(), [moment(2)], {}) if change == "remember" else (Selection("cam"),)
-    )
+    given: tuple[Any, ...] = (Selection("cam"),)
+    if change == "remember":
+        given = (stream(), [moment(2)], {})
     with pytest.raises(WriteFailed, match="another process has taken over"):
         getattr(sleeper, change)(*given)
     sleeper.close()

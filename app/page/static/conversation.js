@@ -6,7 +6,7 @@ import { icon } from "./icons.js";
 import { evidence } from "./evidence.js";
 
 export class Conversation {
-  /** `stream()` gives {streamId} to ask, {} to ask everything, or {problem}: a sentence. */
+  /** `stream()` gives {streamId} to ask, {} to ask everything, or {problem}: a sentence; or a promise. */
   constructor({ label, stream, empty, examples = [], placeholder = "Ask about anything seen or said" }) {
     this.stream = stream;
     this.pending = null; // the spoken question's answer while it is written
@@ -48,8 +48,8 @@ export class Conversation {
 
   /** A typed question, answered piece by piece. */
   async ask(text) {
-    const { streamId, problem } = this.stream();
     const answer = this.exchange(text);
+    const { streamId, problem } = await this.stream();
     if (problem) {
       answer.fail(problem);
       return;

@@ -103,15 +103,20 @@ export class LiveTab {
     if (talks && !event.target.closest("input, textarea, select, dialog")) this.stage.held(down);
   }
 
-  /** What a typed question is about. */
-  askable() {
+  /** What a typed question is about; one that is typed at once waits to know what there is. */
+  async askable() {
+    await this.looked;
     if (this.streamId) return { streamId: this.streamId };
     if (scope.everything) return {};
     return { problem: "There is nothing to look back on yet: start watching, or drop a recording in Recordings." };
   }
 
   /** Before a session: the newest one stays to be asked about. */
-  async lastStream() {
+  lastStream() {
+    this.looked = this.findLast();
+  }
+
+  async findLast() {
     try {
       const { streams } = await get("/v1/streams");
       if (this.session) return;
