@@ -238,7 +238,7 @@ async def test_a_question_ends_it_and_the_timeline_tells_whose_words_they_are(
             minutes = (await client.get(path)).json()["episodes"]
             assert {one["written_by"] for one in minutes} == {"extract"}
             assert all(one["text"] == one["extract"] for one in minutes)
-            assert (await client.get(path, params={"level": 4})).status_code == 422
+            assert (await client.get(path, params={"level": "years"})).status_code == 422
 
 
 def test_a_models_name_tells_nothing_of_this_machine(tmp_path: Path) -> None:
