@@ -6,10 +6,10 @@ A made-up day is fed at full speed: an hour of material looped, a picture every 
 growing distance from the end, each among others that it is easily taken for (`plants.py`). Each is
 asked for once, in other words. Controls, in the same run: the same store without a budget, the last
 four moments only, and plain BM25 + vector fused by reciprocal rank over everything. Every way has a
-process of its own. `MB/hour` is the whole store on disk after upkeep, keyframes included, `bytes/row` all tables by observation; `RSS` the
-slope of the process's memory over the hours after the first two; `found@1` the share of facts that
-come before all they are taken for. Then, for each `--rows`, how long a search takes among that many
-observations while ten a second come in (`bench search` has the control for it).
+process of its own. `MB/hour` is the whole store on disk after upkeep, keyframes included, `bytes/row`
+all tables by observation; `RSS` the slope of the process's memory over the hours after the first two;
+`found@1` the share of facts that come before all they are taken for. Then, for each `--rows`, how long
+a search takes among that many observations while ten a second come in (`bench search` has the control).
 """
 
 from __future__ import annotations
