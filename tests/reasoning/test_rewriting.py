@@ -24,6 +24,7 @@ QUOTES = (
     quote(30, "Fine. The boiler is not fixed yet.", "Piet"),
     quote(40, "Choir Rehearsal\nFriday 19:30\nSt Anne", kind="screen_text"),
     quote(50, "Did anybody see the goat?", "Piet"),
+    quote(52, "Bye Piet! Take care!", "Oona"),
     quote(55, "Enjoy your trip to Bruges, Piet!", "Oona"),
 )
 PAIRS = [(q.observation.speaker or "", q.observation.text) for q in QUOTES]
@@ -63,6 +64,7 @@ def test_what_was_said_may_be_said_again(sentence: str) -> None:
         "The hall was flooded by heavy rain on Friday.",  # a detail of its own
         "I don't know.",
         "Oona enjoyed the trip to Bruges.",
+        "Oona will take care of Piet.",
         "Oona is going to the rehearsal on Friday.",
         "Only the rehearsal was moved to Friday.",
         "Oona told him the rehearsal was moved to Friday.",
