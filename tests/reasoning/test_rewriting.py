@@ -92,9 +92,10 @@ def test_of_what_is_written_of_each_few_quotes_the_longest_sentence_is_taken() -
 
 
 async def test_the_model_is_shown_the_quotes_as_memories_in_order_of_time() -> None:
-    generator = ScriptedGenerator([GOOD, "The boiler is not fixed yet.", "Greta saw the goat."])
+    screen = "The choir rehearsal is on Friday at 19:30."
+    generator = ScriptedGenerator([GOOD, screen, "Greta saw the goat."])
     told = await GeneratorRewriter(generator).rewrite(QUOTES[::-1])
-    assert told == f"{GOOD} The boiler is not fixed yet."
+    assert told == f"{GOOD} {screen}"
     lines = [line for prompt in generator.prompts for line in prompt.memories]
     assert lines[0].startswith('heard Oona: "The rehearsal')
     assert len(lines) == len(QUOTES)
