@@ -200,6 +200,7 @@ def rewriting(store: Store) -> Callable[[], None]:
 
     def run() -> None:
         for turn in itertools.count():
+            store._longterm.behind = False  # here there is always more to compress first
             waiting = store.unwritten("load")
             if waiting is None:
                 time.sleep(0.05)
@@ -228,8 +229,8 @@ def upkeep(store: Store) -> Callable[[], None]:
 
     def run() -> None:
         while consolidate is not None:
+            time.sleep(0.3)  # once begun it ends only where nothing is written: then nobody gets in
             consolidate()
-            time.sleep(0.2)
 
     return run
 

@@ -37,6 +37,7 @@ _OPEN = re.compile(
     r"thinks?|thought|guess|instead|almost|nearly|planned|plans?)\b",
     re.I,
 )
+_WILL = re.compile(r"\b(?:will|shall|won't|gonna|going to|\w+'ll)\b", re.I)
 _SAYS = re.compile(
     r"\b(?P<who>[A-Z][\w'-]*)\s+(?:\w+ly\s+|also\s+|then\s+|had\s+|has\s+)?"
     r"(?:says?|said|tells?|told|mentions?|mentioned|explains?|explained|describes?|described|"
@@ -104,6 +105,8 @@ def _holds(said: Stated, wanted: frozenset[str], group: Sequence[Stated]) -> boo
     texts = [one.text for one in group]
     if any(bool(p.search(said.text)) != any(map(p.search, texts)) for p in (_NOT, _OPEN)):
         return False
+    if _WILL.search(said.text) and not any(map(_WILL.search, texts)):
+        return False
     if any(t.rstrip().endswith("?") or (_YOURS.search(t) and not _OWN.search(t)) for t in texts):
         return False  # asked, wished or ordered: nothing that was so
     if _OWNED.search(said.text) and not any(_OWNED.search(t) or _OWN.search(t) for t in texts):
@@ -164,7 +167,7 @@ def _unaddressed(text: str, speakers: set[str]) -> str:
     short = "|".join(sorted({re.escape(name[:3]) for name in speakers if len(name) >= 3}))
     if not short:
         return text
-    called = rf"(?:^|(?<=[,!?.;] )|(?<=\b[Tt]hanks )|(?<=\b[Hh]ey )|(?<=\b[Hh]i ))(?:{short})\w*(?=[,!?.…]|$)"
+    called = rf"(?:^|(?<=[,!?.;] )|(?<=\b[Tt]hanks )|(?<=\b[Hh]ey )|(?<=\b[Hh]i )|(?<=\b[Bb]ye ))(?:{short})\w*(?=[,!?.…]|$)"
     return re.sub(called, "", text, flags=re.I)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from memory.consolidate import QUIET
 from memory.embedder import HashEmbedder
+from memory.errors import WriteFailed
 from memory.records import Episode, Selection, Unwritten
 from memory.store import Store
 from perception.records import Moment, Observation
@@ -103,6 +104,25 @@ def test_what_was_tried_is_known_after_a_crash(tmp_path: Path) -> None:
             refused: "extract",
             kept: "small",
         }
+
+
+def test_words_that_were_not_sealed_are_gone_after_a_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with filled(tmp_path / "store") as store:
+        one = next_of(store)
+
+        def fails(versions: object) -> None:
+            raise OSError(5, "Input/output error")
+
+        monkeypatch.setattr(store.place, "seal", fails)
+        with pytest.raises(WriteFailed):
+            store.rewrite(one.episode_id, one.material, "small", "Told.")
+    with Store(tmp_path / "store", HashEmbedder()) as store:
+        store.consolidate()
+        assert {episode.written for episode in every(store)} == {"extract"}
+        assert write(store, "Told again.") == one.episode_id
+        assert store.episodes("cam", level=3)[0].told == "Told again."
 
 
 def test_nothing_is_next_while_more_is_to_be_compressed(store: Store) -> None:

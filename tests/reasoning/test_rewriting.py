@@ -24,6 +24,7 @@ QUOTES = (
     quote(30, "Fine. The boiler is not fixed yet.", "Piet"),
     quote(40, "Choir Rehearsal\nFriday 19:30\nSt Anne", kind="screen_text"),
     quote(50, "Did anybody see the goat?", "Piet"),
+    quote(52, "Bye Piet! Take care!", "Oona"),
     quote(55, "Enjoy your trip to Bruges, Piet!", "Oona"),
 )
 PAIRS = [(q.observation.speaker or "", q.observation.text) for q in QUOTES]
@@ -63,6 +64,7 @@ def test_what_was_said_may_be_said_again(sentence: str) -> None:
         "The hall was flooded by heavy rain on Friday.",  # a detail of its own
         "I don't know.",
         "Oona enjoyed the trip to Bruges.",
+        "Oona will take care of Piet.",
         "Oona is going to the rehearsal on Friday.",
         "Only the rehearsal was moved to Friday.",
         "Oona told him the rehearsal was moved to Friday.",
@@ -90,9 +92,10 @@ def test_of_what_is_written_of_each_few_quotes_the_longest_sentence_is_taken() -
 
 
 async def test_the_model_is_shown_the_quotes_as_memories_in_order_of_time() -> None:
-    generator = ScriptedGenerator([GOOD, "The boiler is not fixed yet.", "Greta saw the goat."])
+    screen = "The choir rehearsal is on Friday at 19:30."
+    generator = ScriptedGenerator([GOOD, screen, "Greta saw the goat."])
     told = await GeneratorRewriter(generator).rewrite(QUOTES[::-1])
-    assert told == f"{GOOD} The boiler is not fixed yet."
+    assert told == f"{GOOD} {screen}"
     lines = [line for prompt in generator.prompts for line in prompt.memories]
     assert lines[0].startswith('heard Oona: "The rehearsal')
     assert len(lines) == len(QUOTES)
