@@ -206,29 +206,36 @@ def fill(
 
 @contextmanager
 def written_to(store: Store, rate: float, talk: Talk) -> Iterator[list[float]]:
-    """Remembers observations at that rate meanwhile; gives [how many, in how many seconds]."""
-    ended = threading.Event()
+    """Remembers observations at that rate meanwhile, from as many streams as cameras would send one
+    a second each; gives [how many, in how many seconds]."""
+    senders = max(1, round(rate))
+    ended, counting = threading.Event(), threading.Lock()
     written = [0.0, 1e-9]
+    began = time.monotonic()
 
-    def write() -> None:
-        random = np.random.default_rng(SEED + 1)
-        stream = Stream("live", BEGAN, "made")
-        began = time.monotonic()
-        while rate > 0 and not ended.wait(max(0.0, began + written[0] / rate - time.monotonic())):
-            start = written[0] / rate
-            text = talk.text(random)[0]
-            seen = Observation("live", "speech", start, start + 0.05, text, SPEAKERS[0])
-            store.remember(stream, [Moment("live", start, start + 0.1, (seen,))], {})
-            written[0] += 1
-            written[1] = time.monotonic() - began
+    def write(number: int) -> None:
+        random = np.random.default_rng(SEED + 1 + number)
+        name, every = f"live{number}", senders / rate
+        stream = Stream(name, BEGAN, "made")
+        due = began + every * number / senders
+        while not ended.wait(max(0.0, due - time.monotonic())):
+            start = due - began
+            seen = Observation(name, "speech", start, start + 0.05, talk.text(random)[0], "Ada")
+            store.remember(stream, [Moment(name, start, start + 0.1, (seen,))], {})
+            due += every
+            with counting:
+                written[0] += 1
+                written[1] = time.monotonic() - began
 
-    writer = threading.Thread(target=write)
-    writer.start()
+    writers = [threading.Thread(target=write, args=(n,)) for n in range(senders if rate else 0)]
+    for writer in writers:
+        writer.start()
     try:
         yield written
     finally:
         ended.set()
-        writer.join()
+        for writer in writers:
+            writer.join()
 
 
 def overlap(searcher: Searcher, question: str) -> float:

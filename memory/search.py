@@ -1,7 +1,7 @@
 """Search: the rows a query's filters leave, scored as `ranking.py` says, the best looked up.
 
-The index follows the table: whatever was committed since the last search is read in before the
-next one is answered. Deleted rows leave it the same way.
+The index follows the table: `sync` reads in what was committed since, and drops what was deleted. It
+is called after every change, before that counts as done, so that no search has to wait for one.
 """
 
 from __future__ import annotations
@@ -80,7 +80,6 @@ class Searcher:
         """The observations that pass the filters, best first, `query.limit` of them at most.
 
         Without words the most recent come first. An unknown stream has none."""
-        self.sync()
         limit = min(query.limit, LIMIT)
         if limit <= 0:
             return []
@@ -89,8 +88,7 @@ class Searcher:
         return self._hits(found)
 
     def sync(self) -> None:
-        """Take in what the table gained and drop what it lost. Free when nothing changed; the
-        writer calls it after a commit, so that no search has to wait for it."""
+        """Take in what the table gained and drop what it lost. Free when nothing changed."""
         table = self._tables.observations
         if table.version == self._version:
             return

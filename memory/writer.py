@@ -2,7 +2,8 @@
 
 Everything that changes rows (remembering, forgetting, consolidation, budget) runs here, one job after
 another, so no two changes conflict. A caller waits until its own share is durable; while one commit is being
-flushed the next callers gather, and share the next one (group commit).
+flushed the next callers gather, and share the next one (group commit). Where several senders write, commits are
+`PACE` apart, so that many small ones do not take the time of searches; one that writes alone does not wait.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ Batch = TypeVar("Batch")
 WAITING = 256  # jobs; callers beyond that wait their turn to hand in
 GROUP = 64  # batches in one commit
 PATIENCE = 120.0  # seconds a caller waits for its job
+PACE = 0.25  # seconds between the beginnings of commits while several senders write
+LATELY = 2.0  # seconds in which a sender that wrote is still one of them
 
 
 @dataclass(slots=True)
@@ -36,18 +39,25 @@ class _Job(Generic[Batch]):
 
 
 class GroupWriter(Generic[Batch]):
-    """`commit` gets batches, oldest first, and returns what every one of their callers is given.
-    `idle` is called between jobs and at least every `interval` seconds."""
+    """`commit` gets batches, oldest first, and returns what every one of their callers is given;
+    `sender` says whose a batch is. `follow` is called after each job, before its callers are told,
+    and `idle` between jobs and at least every `interval` seconds."""
 
     def __init__(
         self,
         commit: Callable[[list[Batch]], Any],
+        sender: Callable[[Batch], str],
+        follow: Callable[[], None],
         idle: Callable[[], None],
         interval: float = 5.0,
     ) -> None:
         self._commit = commit
+        self._sender = sender
+        self._follow = follow
         self._idle = idle
         self._interval = interval
+        self._wrote: dict[str, float] = {}  # when each sender's last batch was committed
+        self._began = 0.0  # when the last commit did
         self._jobs: queue.Queue[_Job[Batch] | None] = queue.Queue(maxsize=WAITING)
         self._closing = threading.Lock()
         self._closed = False
@@ -100,6 +110,8 @@ class GroupWriter(Generic[Batch]):
             group, last = self._gather()
             if group:
                 batches = [job.batch for job in group if job.batch is not None]
+                self._began = time.monotonic()
+                self._wrote.update((self._sender(batch), self._began) for batch in batches)
                 self._finish(group, partial(self._commit, batches))
             if last is not None and last.work is not None:
                 self._finish([last], last.work)
@@ -116,13 +128,13 @@ class GroupWriter(Generic[Batch]):
         """The batches that are waiting, and the job that ended the row of them, if one did.
         A job without work is the order to stop."""
         group: list[_Job[Batch]] = []
-        wait = True
+        wait = self._interval
         while len(group) < GROUP:
             try:
-                job = self._jobs.get(block=wait, timeout=self._interval if wait else None)
+                job = self._jobs.get(block=wait > 0, timeout=max(wait, 0.0) or None)
             except queue.Empty:
                 break
-            wait = False
+            wait = self._pause()
             if job is None:
                 return group, _Job(None)
             if job.work is not None:
@@ -130,13 +142,22 @@ class GroupWriter(Generic[Batch]):
             group.append(job)
         return group, None
 
-    @staticmethod
-    def _finish(jobs: list[_Job[Batch]], work: Callable[[], Any]) -> None:
+    def _pause(self) -> float:
+        """Seconds to go on gathering before the next commit."""
+        now = time.monotonic()
+        self._wrote = {name: at for name, at in self._wrote.items() if now - at < LATELY}
+        return self._began + PACE - now if len(self._wrote) > 1 else 0.0
+
+    def _finish(self, jobs: list[_Job[Batch]], work: Callable[[], Any]) -> None:
         try:
             result = work()
         except Exception as failure:  # it belongs to the callers, who are waiting for it
             for job in jobs:
                 job.done.set_exception(failure)
         else:
+            try:
+                self._follow()
+            except Exception:  # what was done is done; it is followed again
+                log.exception("following a change failed; it will be tried again")
             for job in jobs:
                 job.done.set_result(result)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ from memory.maintenance import fragments
 from memory.records import Query, Selection
 from memory.store import Store
 from memory.upkeep import Upkeep
-from memory.writer import GroupWriter
+from memory.writer import PACE, GroupWriter
 from perception.records import Observation
 from tests.memory.episodic import remember, talk
 from tests.memory.storing import moment, stream
@@ -164,6 +167,7 @@ def test_rows_that_compaction_moves_while_search_takes_them_in_are_found(
         monkeypatch.setattr(LanceTable, "take_row_ids", late)
         for number in range(1, 4):
             store._remembering.commit([store._remembering.prepare(stream(), [moment(number)], {})])
+        store._search.sync()
         hits = store.search(Query("crate part", limit=50))
         assert {hit.moment_id for hit in hits} == {moment(n).id for n in range(4)}
 
@@ -186,10 +190,37 @@ def test_what_keeps_failing_is_said_once_and_again_after_it_went_well(
 
     upkeep = Upkeep(idle)
     upkeep.wake()
-    writer: GroupWriter[None] = GroupWriter(lambda batches: None, lambda: None)
+    writer: GroupWriter[None] = GroupWriter(
+        lambda batches: None, lambda batch: "cam", lambda: None, lambda: None
+    )
     upkeep.start(writer)
     assert all_done.wait(SECONDS)
     upkeep.close()
     writer.close()
     said = [str(record.exc_info[1]) for record in caplog.records if record.exc_info]
     assert said == ["full", "full", "read-only"]
+
+
+def test_commits_are_paced_while_several_senders_write_and_one_alone_does_not_wait() -> None:
+    began: list[tuple[float, list[str]]] = []
+    writer: GroupWriter[str] = GroupWriter(
+        lambda batches: began.append((time.monotonic(), batches)),
+        lambda batch: batch,
+        lambda: None,
+        lambda: None,
+    )
+    with ThreadPoolExecutor(4) as senders:
+        list(senders.map(writer.write, ["a", "b", "c", "d"] * 4))
+    paced = [later - earlier for (earlier, _), (later, _) in pairwise(began[1:])]
+    assert all(gap >= PACE * 0.99 for gap in paced)
+    assert sum(len(batches) for _, batches in began) == 16
+    assert len(began) < 16
+    writer.close()
+    alone: GroupWriter[str] = GroupWriter(
+        lambda batches: None, lambda batch: batch, lambda: None, lambda: None
+    )
+    before = time.monotonic()
+    for _ in range(40):
+        alone.write("a")
+    assert time.monotonic() - before < 40 * PACE / 2
+    alone.close()
