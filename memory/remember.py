@@ -76,7 +76,8 @@ class Remembering:
         self.tables = tables
         self.media = media
         self.commits = 0
-        # Observations may be there whose moments are not: a commit is under way, or failed midway.
+        # Observations may be there whose moments are not: a commit failed midway. Those of one under
+        # way are nowhere yet: search takes rows in after the commit.
         self.unsettled = False
         self.unshown: Callable[[set[str]], None] = lambda digests: None  # told of keyframes that go
         self._vectorizer = Vectorizer(embedder)
@@ -122,6 +123,13 @@ class Remembering:
 
     def commit(self, batches: list[Batch]) -> int:
         """Write the batches as one commit, durable on return; the version of memory after it."""
+        try:
+            return self._commit(batches)
+        except BaseException:
+            self.unsettled = True
+            raise
+
+    def _commit(self, batches: list[Batch]) -> int:
         batches = [
             b if b.forgets == self._forgets else self.prepare(b.stream, b.moments, b.keyframes)
             for b in batches
@@ -132,7 +140,6 @@ class Remembering:
         }
         moments, replaced = self._moments(batches)
         streams = self._changed_streams(batches)
-        self.unsettled = True
         # After a commit that was not sealed its rows are there; repeating it has nothing to write.
         to_seal, self._unsealed = bool(rows or moments or streams or self._unsealed), True
         self._midway.update((m.id, m.stream_id) for b in batches for m in b.moments)
