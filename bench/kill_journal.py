@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,12 +19,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from memory import tables
 from memory.episodes import LEVELS
 from memory.errors import MemoryFailure
 from memory.ledger import id_hash, keyframe_key, moment_key
 from memory.records import Query
 from memory.store import Store
-from memory.tables import select
+from memory.tables import OBSERVATION_COLUMNS, observation_of, select
 from perception.records import Moment, Observation
 
 BEGAN = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -127,17 +129,19 @@ def moment_of(key: Key) -> tuple[Moment, dict[str, bytes]]:
 
 
 def held_by(store: Store) -> dict[Key, Moment]:
-    """Every moment of every stream."""
-    return {
-        (stream.id, round(moment.start / span_of(stream.id))): moment
-        for stream in store.streams()
-        for moment in store.timeline(stream.id)
-    }
+    """Every moment of every stream, from the tables: a read for each stream would take minutes."""
+    held: dict[str, list[Observation]] = defaultdict(list)
+    for row in select(store.tables.observations, None, OBSERVATION_COLUMNS):
+        held[row["moment_id"]].append(observation_of(row))
+    rows = select(store.tables.moments, None)
+    moments = [tables.moment_of(row, held.get(row["id"], ())) for row in rows]
+    return {(m.stream_id, round(m.start / span_of(m.stream_id))): m for m in moments}
 
 
 def faults(store: Store, journal: Journal, chance: random.Random) -> Iterator[Fault]:
     """What of the store is not as it was acknowledged."""
     held = held_by(store)
+    yield from _timeline_faults(store, held, chance)
     known = journal.kept | journal.gone | journal.unsure.keys()
     given_up = given_up_in(store)
     for key in journal.kept | held.keys():
@@ -162,6 +166,19 @@ def given_up_in(store: Store) -> dict[str, frozenset[int]]:
     for row in select(store.tables.ledger, None, ["stream_id", "gone"]):
         gone.setdefault(row["stream_id"], set()).update(row["gone"])
     return {name: frozenset(hashes) for name, hashes in gone.items()}
+
+
+def _timeline_faults(
+    store: Store, held: Mapping[Key, Moment], chance: random.Random
+) -> Iterator[Fault]:
+    """What the store tells of a stream is what its tables hold."""
+    names = sorted(stream.id for stream in store.streams())
+    if {name for name, _ in held} - set(names):
+        yield "corrupt", f"moments of no stream: { ({name for name, _ in held} - set(names)) }"
+    for name in chance.sample(names, min(SEARCHED, len(names))):
+        own = sorted((m for key, m in held.items() if key[0] == name), key=lambda m: m.start)
+        if store.timeline(name) != own:
+            yield "corrupt", f"the timeline of {name}"
 
 
 def _moment_faults(
@@ -190,7 +207,8 @@ def _moment_faults(
 def _picture_faults(store: Store, moment: Moment, picture: bytes | None) -> Iterator[Fault]:
     """`picture`: what it has to be, where that is known."""
     try:
-        shown = store.keyframe(moment.id)
+        assert moment.keyframe is not None
+        shown = store.place.media.read(moment.keyframe)
         if picture is not None and shown != picture:
             yield "corrupt", f"keyframe of {moment.id}"
     except MemoryFailure as failure:
@@ -217,7 +235,8 @@ def tier_faults(
     """Episodes of a level stand side by side, hold what is there or was given up, and quote it."""
     moments = {moment.id for moment in held.values()}
     present = {o.id for moment in held.values() for o in moment.observations}
-    for stream in store.streams():
+    with_episodes = {row["stream_id"] for row in select(store.tables.episodes, None, ["stream_id"])}
+    for stream in (one for one in store.streams() if one.id in with_episodes):
         gone = given_up.get(stream.id, frozenset())
         below: set[str] = set()
         for level in sorted(LEVELS):
