@@ -72,14 +72,14 @@ async def _decide(
         return await latest.of_latest(extreme, when, scope, retriever)
     if seeing.ASKS_FOR_SCREENS.match(when.rest):
         return await seeing.of_screens(when, scope, retriever)
-    beside = await relative.of_relative(when, scope, retriever, near, sights=True)
-    if beside is not None:
-        return beside
     span = spans.asked(when.rest)
     if span is not None:
         told = await spans.of_long(span, when, scope, retriever)
         whole = replace(analysis, asked=span, terms=(), speaker=None)
         return told or await _of_span(whole, when, scope, retriever)
+    beside = await relative.of_relative(when, scope, retriever, near, sights=True)
+    if beside is not None:
+        return beside
     if analysis.asked == "sight":
         return await seeing.of_sight(analysis, when, scope, retriever, matcher)
     if analysis.supposed_place:

@@ -90,8 +90,8 @@ async def _found(
 ) -> Passage | None:
     """The memory that tells best of what the question goes by."""
     asked = replace(analyse(event), asked="moment")
-    if not asked.required:
-        return None
+    if not any(term.role != "number" for term in asked.required):
+        return None  # "before 10:30" is a time, not something that was there
     # "the launch slide": the slide does not say of itself that it is one.
     named = tuple(term for term in asked.terms if term.stem not in SHOWS)
     if any(term.required for term in named):

@@ -63,6 +63,7 @@ async def test_what_stands_beside_something_is_told_with_it(
         "What happened after the earthquake?",  # there was none
         "What colour was the car after the saxophone?",  # asks for something in particular
         "What did Torben say after the saxophone?",
+        "What did you see before 4:15?",
     ],
 )
 async def test_where_there_is_nothing_to_go_by_or_to_tell_it_says_so(question: str) -> None:
