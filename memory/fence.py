@@ -54,9 +54,9 @@ class FencedConnection:
     def open_table(self, name: str) -> Any:
         return FencedTable(self._db.open_table(name), self._check)
 
-    def create_table(self, name: str, **how: Any) -> Any:
+    def create_table(self, name: str, *given: Any, **how: Any) -> Any:
         self._check()
-        return FencedTable(self._db.create_table(name, **how), self._check)
+        return FencedTable(self._db.create_table(name, *given, **how), self._check)
 
     def drop_table(self, name: str) -> None:
         self._check()

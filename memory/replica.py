@@ -63,17 +63,21 @@ class ReadOnlyStore(Store):
         self._check_schema(applied(db) if there else [])
         self.tables = tables_of(db)
         self._versions: dict[str, int] = {}
-        settled(self._check_out)
+        self._versions = settled(self._check_out)
         self._make_parts(embedder)
+        self.followed = self._version()  # the version of memory that searches know
 
     def follow(self) -> bool:
         """See what was sealed since; whether anything was. Raises `StoreUnreachable`."""
         with self._following:
-            changed = settled(self._check_out)
+            sealed = settled(self._check_out)
+            changed = sealed != self._versions
             if changed:
                 self._remembering.forgotten()
                 self._ledger.reload()
-                self._search.sync()
+            self._search.sync()
+            # Only now: what could not be taken in is taken in by the next look.
+            self._versions, self.followed = sealed, self._version()
             return changed
 
     def check(self) -> None:
@@ -90,15 +94,14 @@ class ReadOnlyStore(Store):
 
     # Parts
 
-    def _check_out(self) -> bool:
-        """See the versions that were sealed last; whether that changed anything."""
+    def _check_out(self) -> dict[str, int]:
+        """See the versions that were sealed last."""
         sealed = self.place.sealed()
         changed = {name: v for name, v in sealed.items() if self._versions.get(name) != v}
         for table in self.tables.all():
             if table.name in changed:
                 table.checkout(changed[table.name])
-        self._versions = sealed
-        return bool(changed)
+        return sealed
 
     def _settled(self, read: Callable[[], T]) -> T:
         return settled(read, self.follow)

@@ -105,7 +105,6 @@ class Searcher:
     def reached(self, version: int) -> dict[str, float]:
         """How far each stream had come (seconds) at that version of memory; -inf: it was not there
         yet. A stream of which no observation is kept is not named."""
-        self.sync()
         with self._guard:
             stream, names = self._index.column("stream"), self._index.streams.names
             rows = self._rows(Query("", version=version))
@@ -116,7 +115,6 @@ class Searcher:
 
     def features(self, query: Query) -> tuple[list[str], Floats]:
         """Ids and float32 [n, features] of every row that passes the filters, for training."""
-        self.sync()
         with self._guard:
             analysis = self._analyse(query, ())
         vector = self._embed(analysis.meaning)
@@ -272,9 +270,13 @@ class Searcher:
             self._vectors.clear()
             if self._index.dead_rows <= max(DEAD_ROWS, len(self._index)):
                 return
-            self._index = Index(self._embedder.dimension)
-            self._next_row_id = 0
-        self._take_in_new_rows()
+        self._made_anew()
+
+    def _made_anew(self) -> None:
+        """The same without the places of dead rows; until it is whole, searches go on in the old."""
+        fresh = Searcher(self._tables, self._embedder, self.knowledge)
+        with self._guard:
+            self._index, self._next_row_id = fresh._index, fresh._next_row_id
 
 
 def rows_passing(index: Index, query: Query) -> Rows:

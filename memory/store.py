@@ -115,9 +115,7 @@ class Store(Tier, Knowing, Sighted, Captioned, Rewriting):
         )
         self._closing = threading.Lock()
         self._closed = False
-        self._writer = GroupWriter(
-            self._commit, lambda batch: batch.stream.id, self._search.sync, self._follow
-        )
+        self._writer = GroupWriter(self._commit, self._search.sync, self._follow)
         self._upkeep.start(self._writer)
 
     def _make_parts(self, embedder: Embedder) -> None:

@@ -38,16 +38,18 @@ class Strays:
             self._left = [(stream_id, 0.0) for stream_id in self._streams()]
         if not self._left:
             return None
-        stream_id, begin = self._left.pop()
+        stream_id, begin = self._left[-1]
         reached = self._reached(stream_id)
         if reached == -math.inf:
+            self._left.pop()
             return stream_id, set()
         end = min(begin + SPAN, reached + EPSILON)
-        if end <= reached:
-            self._left.append((stream_id, end))
         where = f"stream_id = {quote(stream_id)} AND start >= {begin!r} AND start < {end!r}"
         ids = {row["id"] for row in select(self._tables.moments, where, ["id"])}
-        return stream_id, {place_of(id) for id in ids - self._held(stream_id, begin, end)}
+        left = {place_of(id) for id in ids - self._held(stream_id, begin, end)}
+        # Only now: a look that fails is made again.
+        self._left[-1:] = [(stream_id, end)] if end <= reached else []
+        return stream_id, left
 
     def _held(self, stream_id: str, begin: float, end: float) -> set[str]:
         where = (

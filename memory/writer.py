@@ -2,8 +2,8 @@
 
 Everything that changes rows (remembering, forgetting, consolidation, budget) runs here, one job after
 another, so no two changes conflict. A caller waits until its own share is durable; while one commit is being
-flushed the next callers gather, and share the next one (group commit). Where several senders write, commits are
-`PACE` apart, so that many small ones do not take the time of searches; one that writes alone does not wait.
+flushed the next callers gather, and share the next one (group commit). While several write at once, commits are
+`PACE` apart, so that many small ones do not take the time of searches; whoever writes alone does not wait.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ Batch = TypeVar("Batch")
 WAITING = 256  # jobs; callers beyond that wait their turn to hand in
 GROUP = 64  # batches in one commit
 PATIENCE = 120.0  # seconds a caller waits for its job
-PACE = 0.25  # seconds between the beginnings of commits while several senders write
-LATELY = 2.0  # seconds in which a sender that wrote is still one of them
+PACE = 0.25  # seconds between the beginnings of commits while several write at once
+LATELY = 2.0  # seconds for which commits stay so after calls have overlapped
 
 
 @dataclass(slots=True)
@@ -39,25 +39,23 @@ class _Job(Generic[Batch]):
 
 
 class GroupWriter(Generic[Batch]):
-    """`commit` gets batches, oldest first, and returns what every one of their callers is given;
-    `sender` says whose a batch is. `follow` is called after each job, before its callers are told,
+    """`commit` gets batches, oldest first, and returns what every one of their callers is given.
+    `follow` is called after each job, before its callers are told,
     and `idle` between jobs and at least every `interval` seconds."""
 
     def __init__(
         self,
         commit: Callable[[list[Batch]], Any],
-        sender: Callable[[Batch], str],
         follow: Callable[[], None],
         idle: Callable[[], None],
         interval: float = 5.0,
     ) -> None:
         self._commit = commit
-        self._sender = sender
         self._follow = follow
         self._idle = idle
         self._interval = interval
-        self._wrote: dict[str, float] = {}  # when each sender's last batch was committed
-        self._began = 0.0  # when the last commit did
+        self._began = -LATELY  # when the last commit did
+        self._overlapped = -LATELY  # when a call last came while another was under way
         self._jobs: queue.Queue[_Job[Batch] | None] = queue.Queue(maxsize=WAITING)
         self._closing = threading.Lock()
         self._closed = False
@@ -111,8 +109,9 @@ class GroupWriter(Generic[Batch]):
             if group:
                 batches = [job.batch for job in group if job.batch is not None]
                 self._began = time.monotonic()
-                self._wrote.update((self._sender(batch), self._began) for batch in batches)
                 self._finish(group, partial(self._commit, batches))
+                if len(group) > 1:
+                    self._overlapped = time.monotonic()
             if last is not None and last.work is not None:
                 self._finish([last], last.work)
             elif last is not None:
@@ -145,8 +144,7 @@ class GroupWriter(Generic[Batch]):
     def _pause(self) -> float:
         """Seconds to go on gathering before the next commit."""
         now = time.monotonic()
-        self._wrote = {name: at for name, at in self._wrote.items() if now - at < LATELY}
-        return self._began + PACE - now if len(self._wrote) > 1 else 0.0
+        return self._began + PACE - now if now - self._overlapped < LATELY else 0.0
 
     def _finish(self, jobs: list[_Job[Batch]], work: Callable[[], Any]) -> None:
         try:

@@ -3,8 +3,8 @@
 Stricter than `verify.py`, which lets an answer use words of its own: nobody asked for this text, so
 what is doubtful is left out. A sentence stands in one sentence that was said or shown, or in two of
 them, where these hold all its words but those that mean nothing by themselves, are told of whom it
-names, and where it neither drops nor adds a "not" or an "if", and gives names and numbers in their
-order.
+names, and where it neither drops nor adds a "not" or an "if", and gives names and numbers in
+their order. It is a check on words: what is put together of the right ones can still mislead.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _TELLING = frozenset("say tell mention talk speak discuss explain describe show 
 _TOLD_OF = frozenset(stem(w) for w in "speaker screen conversation".split())
 # Words that answers need not have in common with their evidence, and that say something here.
 _MATTER = frozenset(
-    "all both every each only most more many much again still before after until during while".split()
+    "all both every each only most more many much again still before after until during while "
+    "off up down out under over above below first last next own".split()
 )
 _GOING = frozenset("go goes going gone went gonna".split())
 _GETTING = frozenset("get gets getting got gotten".split())
@@ -34,7 +35,8 @@ _NOT = re.compile(
 )
 _OPEN = re.compile(
     r"\b(?:if|unless|maybe|perhaps|may|might|could|would|should|probably|hopes?|hoped|wants?|wanted|"
-    r"thinks?|thought|guess|instead|almost|nearly|planned|plans?)\b",
+    r"thinks?|thought|guess|instead|almost|nearly|planned|plans?|have to|has to|had to|needs?|needed|can|"
+    r"try|tries|tried|trying|going to|supposed|stop|stopped|forgot|forget)\b",
     re.I,
 )
 _WILL = re.compile(r"\b(?:will|shall|won't|gonna|going to|\w+'ll)\b", re.I)
@@ -46,7 +48,7 @@ _SAYS = re.compile(
 _OWN = re.compile(r"\b(?:I|I'm|I've|I'll|I'd|me|my|mine|we|we're|we've|we'll|us|our|ours)\b", re.I)
 _YOURS = re.compile(r"\b(?:you|you're|you've|you'll|your|yours|ya)\b", re.I)
 _OWNED = re.compile(r"\b(?:his|her|hers|their|theirs|its)\b", re.I)
-_HIM = re.compile(r"\b(?:him|them|himself|themselves)\b", re.I)
+_HIM = re.compile(r"\b(?:him|them|himself|themselves|he|she|they)\b", re.I)
 _QUOTED = re.compile(r"[\[\]{}<>…\"]")
 
 

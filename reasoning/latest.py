@@ -21,9 +21,10 @@ _KIND_OF: dict[str, Kind] = {
     "shown": "screen_text",
 }
 _VERB = "|".join(_KIND_OF)
+# Not "the last thing I said": whose voice it was is known only where the sender says so.
 _ASKS = re.compile(
-    r"^(?:and )?what(?:'s| is| was) the (?:very )?(?P<which>first|last|latest|most recent) (?:thing|words?|sentence|picture|text)"
-    rf"(?: that)? (?:(?:you|i|we|they|anyone|anybody|someone|somebody)(?:'ve| have)? (?P<verb>{_VERB})|"
+    r"^(?:and )?what(?:'s| is| was) the (?:very )?(?P<which>first|last|latest|most recent) (?P<noun>thing|sentence|picture|text)"
+    r"(?: that)? (?:you(?:'ve| have)? (?P<verb>heard|saw|seen|noticed|read)|"
     rf"(?:(?:was|were) )?(?P<passive>{_VERB}))\s*[?.!]*$",
     re.I,
 )
@@ -39,7 +40,8 @@ async def of_latest(
     match: re.Match[str], when: TimeReference, scope: Scope, retriever: Retriever
 ) -> Plan:
     """The first or the last thing of the kind that is asked for."""
-    kind = _KIND_OF[(match["verb"] or match["passive"]).lower()]
+    verb = (match["verb"] or match["passive"]).lower()
+    kind = "screen_text" if match["noun"].lower() == "text" else _KIND_OF[verb]
     there = [s for s in await retriever.between(when, scope) if s.observation.kind == kind]
     told = [s for s in there if _tells(s)] or there
     if not told:

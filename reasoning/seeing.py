@@ -34,8 +34,9 @@ _AND = (
     r"read|shown|displayed|written|so|far))*"
 )
 ASKS_FOR_SCREENS = re.compile(
-    rf"^(?:please )?(?:(?:list|show|tell|give|read|summari[sz]e|recap){_AND} (?:slides|screens|texts|signs|notices|"
-    r"(?:on|in) (?:the |a )?(?:screens?|slides?|whiteboard|board|display))|"
+    rf"^(?:please )?(?:(?:list|show|tell|give|read|summari[sz]e|recap){_AND} (?:slides|screens|texts|signs|notices)|"
+    rf"(?:list|show|tell|give|read|summari[sz]e|recap)(?: me)? (?:everything|all){_AND} "
+    r"(?:on|in) (?:the |a )?(?:screens?|slides?|whiteboard|board|display)|"
     rf"(?:what|which)(?: other)? (?:slides|screens|texts|signs|notices) (?:were|was|have|did){_AND})\s*[?.!]*$",
     re.I,
 )

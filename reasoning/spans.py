@@ -43,8 +43,9 @@ _ASKS = re.compile(
     r"(?:summary|recap|overview)|what (?:all |else )?(?:happened|has happened|went on|was going on|"
     r"happened here|did (?:i|we) miss|have (?:i|we) missed)|"
     r"what(?: has|'s| have) (?:been (?:going on|happening)|happened)))"
+    # Possessive, and each word in one alternative alone: it is read once, however long the question.
     rf"(?: (?:so far|please|here|for me|all|today|while i was (?:away|gone|out)|about|"
-    rf"(?:of|in|during|for) (?:the|this|my|our) (?:whole )?{_OF}|(?:the|this|my|our) (?:whole )?{_OF}|of))*"
+    rf"(?:(?:of|in|during|for) )?(?:the|this|my|our) (?:whole )?{_OF}|of(?! (?:the|this|my|our)\b)))*+"
     r"\s*[?.!]*$",
     re.I,
 )

@@ -302,6 +302,8 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "score": round(hit.score, 6),
         "similarity": round(hit.similarity, 4),
         "coverage": round(hit.coverage, 4),
+        # The cosine of what is asked for and the picture, where that was found; not a share of 1.
+        "likeness": None if hit.likeness is None else round(hit.likeness, 4),
         "ref": seen.ref,
         "keyframe": keyframe_url(hit.moment_id) if hit.keyframe else None,
     }

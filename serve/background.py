@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Protocol
 
 from memory.errors import MemoryFailure
@@ -37,8 +36,7 @@ def in_background(work: Stepping) -> Callable[[], Awaitable[None]]:
 
     async def end() -> None:
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await asyncio.gather(task, return_exceptions=True)
 
     return end
 
@@ -49,5 +47,8 @@ async def _going_on(work: Stepping) -> None:
             rest = await work.step()
         except (Busy, Unavailable, GenerationFailed, MemoryFailure, TimeoutError) as error:
             log.warning("%s waits: %s: %s", work.name, type(error).__name__, error)
+            rest = AWAY
+        except Exception:  # one thing that goes wrong must not end the work for good
+            log.exception("%s failed; it goes on", work.name)
             rest = AWAY
         await asyncio.sleep(rest)

@@ -55,7 +55,7 @@ class MemoryReaderDeployment(Reporting):
 
     async def _reached(self, version: int) -> None:
         deadline = time.monotonic() + CATCHES_UP
-        while self._store.snapshot().version < version:
+        while self._store.followed < version:
             if time.monotonic() > deadline:
                 raise Unavailable(f"a reader of memory has not come to version {version} yet")
             if not await asyncio.to_thread(self._store.follow):

@@ -14,11 +14,13 @@ import pytest
 from lancedb.index import FTS
 
 from memory.errors import StoreFull
+from memory.fence import fenced
 from memory.folder import Folder
+from memory.migrations import migrate
 from memory.quantised import directions, quantised
 from memory.records import Query, Selection
 from memory.store import Store
-from memory.tables import OBSERVATIONS, vectors_of
+from memory.tables import OBSERVATIONS, connect, vectors_of
 from tests.memory.episodic import remember, talk
 from tests.memory.storing import HashEmbedder, moment, stream
 
@@ -101,6 +103,16 @@ def test_a_store_of_an_earlier_release_is_rewritten_once(older: Path, tmp_path: 
         assert len(now) == 120
         assert {hit.moment_id for hit in then} == {m.id for m in MOMENTS[:20]}
     assert _manifests(folder) == before
+
+
+def test_it_is_rewritten_through_a_fence_too(older: Path, tmp_path: Path) -> None:
+    """In a bucket every change asks first whose the lease is."""
+    db = connect(str(copied(older, tmp_path) / "tables"))
+    asked: list[bool] = []
+    migrate(fenced(db, lambda: asked.append(True)))
+    assert asked
+    vector = db.open_table("observations").schema.field("vector")
+    assert vector.type == pa.list_(pa.int8(), 384)
 
 
 def _manifests(folder: Path) -> set[str]:

@@ -40,9 +40,18 @@ function chapter(stream, episode) {
   const inside = el("div", { class: "chapter-inside" });
   const at = `${wallClock(stream.wall_start, episode.start)} – ${wallClock(stream.wall_start, episode.end)}`;
   const unfold = async (event) => {
-    if (!event.currentTarget.open || inside.childElementCount) return;
-    if (episode.level === "minutes") fill(inside, await moments(stream, episode.start, episode.end - AFTER));
-    else await show(inside, stream, episode.start, episode.end, "minutes");
+    if (!event.currentTarget.open || inside.dataset.asked) return;
+    inside.dataset.asked = "yes";
+    if (episode.level !== "minutes") {
+      await show(inside, stream, episode.start, episode.end, "minutes");
+      return;
+    }
+    try {
+      fill(inside, await moments(stream, episode.start, episode.end - AFTER));
+    } catch (failure) {
+      delete inside.dataset.asked;
+      notice("streams", sentence(failure));
+    }
   };
   return el("li", { class: "chapter" }, el("details", { ontoggle: unfold },
     el("summary", {},

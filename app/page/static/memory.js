@@ -189,7 +189,7 @@ export class MemoryTab {
 /** Does it hold a word of the query, mean the same, or look like it? */
 function isMeant(hit) {
   const alike = hit.kind === "vision" ? ALIKE_SEEN : ALIKE;
-  return hit.coverage > 0 || hit.similarity >= alike || hit.likeness !== null;
+  return hit.coverage > 0 || hit.similarity >= alike || hit.likeness != null;
 }
 
 function field(id, label, input) {
