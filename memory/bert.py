@@ -1,103 +1,94 @@
-"""A BERT encoder (Devlin et al. 2018, arXiv 1810.04805) in numpy, for texts of a sentence or two.
+"""A BERT encoder (Devlin et al. 2018, arXiv 1810.04805) run by CTranslate2, its weights at eight bits.
 
-One small encoder is all that memory needs of a deep-learning framework, and the frameworks weigh
-300 MB in each process that imports them: more than the weights, the index and the tables together.
+Four times as fast as at 32 bits and a quarter of the memory, without a deep-learning framework in
+the process: for one short text, reading the weights is what takes the time.
 """
 
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import ctranslate2
 import numpy as np
 import numpy.typing as npt
+from ctranslate2.converters.utils import fuse_linear
+from ctranslate2.specs import common_spec, transformer_spec
 from safetensors.numpy import load_file
 
 Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
+Weights = Mapping[str, npt.NDArray[Any]]
 
-_PADDING = np.float32(-1e9)  # added to the attention paid to what is not there
-# erf(x) for x >= 0 within 1.5e-7 (Abramowitz and Stegun 1964, 7.1.26).
-_ERF = np.array([0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429], np.float32)
-_ERF_P = np.float32(0.3275911)
+WORKERS = 2  # a question does not wait for a batch that is being written
 
 
 class Bert:
     """`folder` holds config.json and model.safetensors (float32). Safe to use from many threads.
 
-    Raises KeyError where the weights are not a BERT's.
+    `compute_type`: CTranslate2's ("int8", "float32"). Raises KeyError where the weights are not a
+    BERT's.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, compute_type: str = "int8") -> None:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        self._heads: int = config["num_attention_heads"]
-        self._epsilon = np.float32(config["layer_norm_eps"])
-        self._weights: dict[str, Floats] = load_file(folder / "model.safetensors")
-        self._layers: list[dict[str, Any]] = [
-            self._layer(f"encoder.layer.{number}.") for number in range(config["num_hidden_layers"])
-        ]
+        spec = _specified(config, load_file(folder / "model.safetensors"))
+        spec.validate()
+        spec.optimize(quantization=compute_type)
+        with tempfile.TemporaryDirectory() as converted:
+            spec.save(converted)
+            self._encoder = ctranslate2.Encoder(
+                converted, inter_threads=WORKERS, intra_threads=1, compute_type=compute_type
+            )
 
-    def __call__(self, ids: Ints, mask: Ints) -> Floats:
-        """The last hidden states, float32 [texts, tokens, width]. `ids` and `mask` (1: a token,
-        0: padding) int64 [texts, tokens]."""
-        weights = self._weights
-        states = (
-            weights["embeddings.word_embeddings.weight"][ids]
-            + weights["embeddings.position_embeddings.weight"][: ids.shape[1]]
-            + weights["embeddings.token_type_embeddings.weight"][0]
-        )
-        states = self._normed(states, "embeddings.LayerNorm.")
-        absent = np.where(mask[:, None, None, :] == 0, _PADDING, np.float32(0))
-        for layer in self._layers:
-            mixed = self._attended(states, absent, layer)
-            states = self._normed(states + mixed, layer["attention_norm"])
-            wide = _gelu(states @ layer["up"] + layer["up_bias"])
-            states = self._normed(states + wide @ layer["down"] + layer["down_bias"], layer["norm"])
+    def __call__(self, texts: Sequence[Sequence[int]]) -> Floats:
+        """The last hidden states, float32 [texts, tokens, width], of texts given as token ids; what
+        follows a shorter text's last token means nothing."""
+        states: Floats = np.array(self._encoder.forward_batch(list(texts)).last_hidden_state)
         return states
 
-    def _layer(self, name: str) -> dict[str, Any]:
-        """A layer's matrices as they are multiplied by; query, key and value as one."""
-        taken = self._weights.pop
-        each = [f"{name}attention.self.{part}." for part in ("query", "key", "value")]
-        return {
-            "qkv": np.concatenate([taken(f"{one}weight") for one in each]).T.copy(),
-            "qkv_bias": np.concatenate([taken(f"{one}bias") for one in each]),
-            "out": taken(f"{name}attention.output.dense.weight").T.copy(),
-            "out_bias": taken(f"{name}attention.output.dense.bias"),
-            "up": taken(f"{name}intermediate.dense.weight").T.copy(),
-            "up_bias": taken(f"{name}intermediate.dense.bias"),
-            "down": taken(f"{name}output.dense.weight").T.copy(),
-            "down_bias": taken(f"{name}output.dense.bias"),
-            "attention_norm": f"{name}attention.output.LayerNorm.",
-            "norm": f"{name}output.LayerNorm.",
-        }
 
-    def _attended(self, states: Floats, absent: Floats, layer: dict[str, Any]) -> Floats:
-        texts, tokens, width = states.shape
-        each = width // self._heads
-        mixed = states @ layer["qkv"] + layer["qkv_bias"]
-        query, key, value = mixed.reshape(texts, tokens, 3, self._heads, each).transpose(
-            2, 0, 3, 1, 4
-        )
-        scores = query @ key.transpose(0, 1, 3, 2) / np.float32(each**0.5) + absent
-        scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        shares = scores / scores.sum(axis=-1, keepdims=True)
-        joined = (shares @ value).transpose(0, 2, 1, 3).reshape(texts, tokens, width)
-        found: Floats = joined @ layer["out"] + layer["out_bias"]
-        return found
+def _specified(
+    config: Mapping[str, Any], weights: Weights
+) -> transformer_spec.TransformerEncoderModelSpec:
+    encoder = transformer_spec.TransformerEncoderSpec(
+        config["num_hidden_layers"],
+        config["num_attention_heads"],
+        pre_norm=False,
+        activation=common_spec.Activation.GELU,
+        layernorm_embedding=True,
+        num_source_embeddings=2,  # of the token, and of which of two texts it is in
+        embeddings_merge=common_spec.EmbeddingsMerge.ADD,
+    )
+    encoder.scale_embeddings = False
+    encoder.embeddings[0].weight = weights["embeddings.word_embeddings.weight"]
+    encoder.embeddings[1].weight = weights["embeddings.token_type_embeddings.weight"]
+    encoder.position_encodings.encodings = weights["embeddings.position_embeddings.weight"]
+    _normed(encoder.layernorm_embedding, weights, "embeddings.LayerNorm")
+    for number, layer in enumerate(encoder.layer):
+        name = f"encoder.layer.{number}"
+        each = [common_spec.LinearSpec() for _ in range(3)]
+        for linear, part in zip(each, ("query", "key", "value"), strict=True):
+            _linear(linear, weights, f"{name}.attention.self.{part}")
+        fuse_linear(layer.self_attention.linear[0], each)
+        _linear(layer.self_attention.linear[1], weights, f"{name}.attention.output.dense")
+        _normed(layer.self_attention.layer_norm, weights, f"{name}.attention.output.LayerNorm")
+        _linear(layer.ffn.linear_0, weights, f"{name}.intermediate.dense")
+        _linear(layer.ffn.linear_1, weights, f"{name}.output.dense")
+        _normed(layer.ffn.layer_norm, weights, f"{name}.output.LayerNorm")
+    spec = transformer_spec.TransformerEncoderModelSpec(encoder)
+    # Texts come as ids: the names of the tokens are never asked for, only their number is checked.
+    spec.register_vocabulary([str(token) for token in range(config["vocab_size"])])
+    spec.config.unk_token = "0"
+    spec.config.layer_norm_epsilon = config["layer_norm_eps"]
+    return spec
 
-    def _normed(self, states: Floats, name: str) -> Floats:
-        centred = states - states.mean(axis=-1, keepdims=True)
-        variance = np.square(centred).mean(axis=-1, keepdims=True)
-        scaled: Floats = centred / np.sqrt(variance + self._epsilon)
-        return scaled * self._weights[f"{name}weight"] + self._weights[f"{name}bias"]
+
+def _linear(linear: common_spec.LinearSpec, weights: Weights, name: str) -> None:
+    linear.weight, linear.bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
 
 
-def _gelu(x: Floats) -> Floats:
-    size = np.abs(x) * np.float32(0.5**0.5)
-    t = 1 / (1 + _ERF_P * size)
-    a1, a2, a3, a4, a5 = _ERF
-    erf = 1 - t * (a1 + t * (a2 + t * (a3 + t * (a4 + t * a5)))) * np.exp(-size * size)
-    half: Floats = np.float32(0.5) * x * (1 + np.copysign(erf, x))
-    return half
+def _normed(norm: common_spec.LayerNormSpec, weights: Weights, name: str) -> None:
+    norm.gamma, norm.beta = weights[f"{name}.weight"], weights[f"{name}.bias"]

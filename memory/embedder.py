@@ -17,7 +17,7 @@ Vectors = npt.NDArray[np.float32]
 # splitting the rest of a huge text only to drop it would cost seconds.
 TOKENS_READ = 256
 CHARACTERS_READ = TOKENS_READ * 16
-BATCH = 16
+BATCH = 8
 
 
 class Embedder(Protocol):
@@ -38,30 +38,28 @@ class Embedder(Protocol):
 class MiniLM:
     """all-MiniLM-L6-v2 (Wang et al. 2020, arXiv 2002.10957): mean-pooled, 256 tokens, 384 numbers.
 
-    About 10 ms for a question on one core. Holds numpy to one thread in this process: on matrices
-    as small as these, several wait for each other four times as long as one works.
+    About 2 ms for a question on one core. At eight bits a weight: cosines with the vectors of the
+    float32 model are about 0.99; recall@10 of `python -m bench recall` is 0.853 instead of 0.854.
     """
 
     name = "all-MiniLM-L6-v2"
     dimension = 384
 
     def __init__(self, folder: Path) -> None:
-        from threadpoolctl import threadpool_limits
         from tokenizers import Tokenizer
 
         from memory.bert import Bert
 
-        threadpool_limits(limits=1, user_api="blas")
         self._network = Bert(folder)
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(TOKENS_READ)
-        self._tokenizer.enable_padding()
+        self._tokenizer.no_padding()
         self._turn = threading.Lock()  # the tokenizer may not be shared by two threads at once
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         read = [text[:CHARACTERS_READ] for text in texts]
         vectors = np.empty((len(read), self.dimension), np.float32)
-        # Texts of a like length together: the shorter of a batch are padded to the longest.
+        # Texts of a like length together: the shorter of a batch take as long as the longest.
         order = sorted(range(len(read)), key=lambda at: len(read[at]))
         for first in range(0, len(order), BATCH):
             batch = order[first : first + BATCH]
@@ -71,11 +69,11 @@ class MiniLM:
     def _encode(self, texts: list[str]) -> Vectors:
         with self._turn:
             encoded = self._tokenizer.encode_batch(texts)
-        ids = np.array([one.ids for one in encoded], np.int64)
-        mask = np.array([one.attention_mask for one in encoded], np.int64)
         # The network itself may be shared: a question does not wait for a batch being written.
-        states = self._network(ids, mask)
-        total = (states * mask[:, :, None].astype(np.float32)).sum(axis=1)
+        states = self._network([one.ids for one in encoded])
+        total = np.stack(
+            [state[: len(one.ids)].sum(axis=0) for one, state in zip(encoded, states, strict=True)]
+        )
         # Of unit length, the mean is the sum.
         unit: Vectors = total / np.linalg.norm(total, axis=1, keepdims=True)
         return unit

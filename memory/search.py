@@ -140,7 +140,8 @@ class Searcher:
         names = {word: known[word] for word in words(query.text[:CHARACTERS_READ]) if word in known}
         if names:
             speaking = self._index.column("speaker")[self._rows(query)]
-            present = frozenset(np.unique(speaking).tolist())
+            turns = np.bincount(speaking + 1)  # -1, not known, comes first
+            present = frozenset((np.flatnonzero(turns) - 1).tolist())
             names = {word: codes & present for word, codes in names.items() if codes & present}
         return analyse(query.text, names)
 

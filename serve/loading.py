@@ -62,11 +62,17 @@ def load_pictures(settings: Settings) -> PictureEncoder | None:
 
 def open_store(settings: Settings, create: bool = True, pictures: Encoder | None = None) -> Store:
     """The store, for writing, with the text embedder; with `pictures`, keyframes are found by what
-    they show. Without `create`, raises StoreMissing."""
+    they show. Without `create`, raises StoreMissing.
+
+    Holds this process's matrix products to one thread: on matrices as small as memory's, several
+    wait for each other longer than they help."""
+    from threadpoolctl import threadpool_limits
+
     from memory.embedder import MiniLM
     from memory.store import Store
     from serve.measured import MeasuredEmbedder
 
+    threadpool_limits(limits=1, user_api="blas")
     embedder = MeasuredEmbedder(MiniLM(models.locate("minilm")))
     days = settings.retention_days
     return Store(
