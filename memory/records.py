@@ -200,7 +200,8 @@ class Snapshot:
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What to forget. Fields that are given all have to match; an empty selection is refused.
-    `entity`: every moment that names this person, place or thing; only with `stream_id` or alone."""
+    `entity`: every moment that names this person, place or thing, as heard or as corrected; only
+    with `stream_id` or alone."""
 
     stream_id: str | None = None
     start: float | None = None
