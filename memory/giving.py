@@ -133,14 +133,16 @@ class Giving:
         self._commit(contents.stream_id, low, low + HOUR, change, after)
 
     def unaccounted(self, rows: int, hours: Mapping[tuple[str, int], Row]) -> int:
-        """About the bytes of what the ledger does not know yet: so many observations, and the
-        keyframes of its moments."""
+        """About the bytes of what the ledger does not count: so many observations that it does not
+        know yet, the keyframes of their moments, and the tables that grow as hours give up theirs."""
         files = sum(size for _, size in self._media.sizes())
         files += sum(vector_bytes(self._tables.pictures).values())
         counted = 0
         for row in hours.values():
             counted += row["kept_bytes"] - row["kept_observations"] * ROW_BYTES
-        return max(0, rows) * row_bytes("x" * 60) + max(0, files - counted)
+        beside = (self._tables.episodes, self._tables.ledger)
+        tables = sum(int(table.stats()["total_bytes"]) for table in beside)
+        return max(0, rows) * row_bytes("x" * 60) + max(0, files - counted) + tables
 
     def _sizes(self, digests: set[str]) -> dict[str, int]:
         """Of each keyframe, its file and what models made of it."""

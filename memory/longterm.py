@@ -6,8 +6,9 @@ Open `consolidate.py` for how episodes come about, `holding.py` for how memory k
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -23,7 +24,7 @@ from memory.maintenance import Maintenance
 from memory.outliving import Outliving
 from memory.place import Place
 from memory.records import Episode, Hit, Query, Quote
-from memory.remember import Remembering
+from memory.remember import LOOKUP, Remembering
 from memory.resting import Resting
 from memory.rewritten import as_told
 from memory.search import Searcher
@@ -160,6 +161,17 @@ class LongTerm:
         rows = select(self._tables.episodes, " AND ".join(clauses), COLUMNS)
         corrections = self._knowledge.corrections(stream_id)
         return [as_told(row, corrections) for row in in_order(rows)]
+
+    def showing(self, stream_id: str, keyframes: Collection[str]) -> dict[str, str]:
+        """By keyframe, the stream's first moment that shows it."""
+        found: dict[str, str] = {}
+        digests = iter(keyframes)
+        while some := list(islice(digests, LOOKUP)):
+            where = f"stream_id = {quote(stream_id)} AND {any_of('keyframe', some)}"
+            rows = select(self._tables.moments, where, ["id", "start", "keyframe"])
+            for row in sorted(rows, key=lambda row: float(row["start"])):
+                found.setdefault(row["keyframe"], row["id"])
+        return found
 
     def with_quotes(self, moment_id: str, moment: Moment | None) -> Moment | None:
         """The moment with what an episode kept of the observations it lost; one that was given up

@@ -7,7 +7,7 @@ only comparable within one result list.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -200,7 +200,8 @@ class Snapshot:
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What to forget. Fields that are given all have to match; an empty selection is refused.
-    `entity`: every moment that names this person, place or thing; only with `stream_id` or alone."""
+    `entity`: every moment that names this person, place or thing, as heard or as corrected; only
+    with `stream_id` or alone."""
 
     stream_id: str | None = None
     start: float | None = None
@@ -277,6 +278,7 @@ class Memory(Protocol):
     ) -> list[GivenUp]: ...
     def pin(self, moment_ids: Sequence[str], pinned: bool = True) -> None: ...
     def pinned(self, moment_ids: Sequence[str]) -> set[str]: ...
+    def showing(self, stream_id: str, keyframes: Collection[str]) -> dict[str, str]: ...
     def moment(self, moment_id: str) -> Moment: ...
     def keyframe(self, moment_id: str) -> bytes: ...
     def forget(self, what: Selection) -> DeletionReceipt: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
 from memory.errors import InvalidRequest
@@ -68,6 +68,12 @@ class Tier(Reading):
         self._stream(stream_id)
         check_bounds(start, end)
         return self._settled(lambda: self._longterm.episodes(stream_id, start, end, level))
+
+    def showing(self, stream_id: str, keyframes: Collection[str]) -> dict[str, str]:
+        """By keyframe (SHA-256), the id of the stream's first moment that shows it; one that none
+        shows is not named."""
+        self._check_open()
+        return self._settled(lambda: self._longterm.showing(stream_id, keyframes))
 
     def dropped(
         self,

@@ -213,6 +213,9 @@ class MemoryDeployment(Reporting):
     async def pinned(self, moment_ids: Sequence[str]) -> set[str]:
         return await self._memory.pinned(moment_ids)
 
+    async def showing(self, stream_id: str, keyframes: Sequence[str]) -> dict[str, str]:
+        return await self._memory.showing(stream_id, keyframes)
+
     async def moment(self, moment_id: str) -> Moment:
         return await self._memory.moment(moment_id)
 

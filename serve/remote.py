@@ -114,7 +114,8 @@ class RemoteMemory(InProcessMemory):
 
 # What a reader answers as well as the writer. A snapshot is the writer's: it names the newest.
 READS = frozenset(
-    "search neighbours streams timeline episodes dropped moment keyframe facts corrections rows".split()
+    "search neighbours streams timeline episodes showing dropped moment keyframe facts corrections "
+    "rows".split()
 )
 
 

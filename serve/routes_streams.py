@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,7 +15,6 @@ from fastapi import APIRouter, File, Form, HTTPException, Query, Response, Uploa
 from fastapi import Path as PathParameter
 from fastapi.sse import EventSourceResponse
 
-from memory.records import Episode
 from perception.errors import SourceError
 from perception.records import Stream
 from serve import api
@@ -73,19 +72,10 @@ def _of_what_was(routes: APIRouter, hub: Hub) -> None:
         at = api.LEVELS.index(level) + 1
         found = await hub.services.memory.episodes(stream_id, start, end, at)
         corrections = await hub.services.memory.corrections(stream_id)
-        shown_in = await _shown_in(hub, found)
+        shown = {digest for episode in found for digest in episode.keyframes}
+        shown_in = await hub.services.memory.showing(stream_id, shown)
         told = [api.episode_json(one, corrections, shown_in) for one in found]
         return {**api.stream_json(stream), "episodes": told}
-
-
-async def _shown_in(hub: Hub, episodes: Sequence[Episode]) -> dict[str, str]:
-    """The moment of each of their keyframes that is still there."""
-    wanted = {digest for episode in episodes for digest in episode.keyframes}
-    if not wanted:
-        return {}
-    start, end = min(one.start for one in episodes), max(one.end for one in episodes)
-    moments = await hub.services.memory.timeline(episodes[0].stream_id, start, end)
-    return {one.keyframe: one.id for one in moments if one.keyframe in wanted}
 
 
 def _of_replays(routes: APIRouter, hub: Hub) -> None:

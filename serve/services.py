@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -52,6 +52,7 @@ class MemoryService(MemoryReader, Protocol):
     async def keyframe(self, moment_id: str) -> bytes: ...
     async def pin(self, moment_ids: Sequence[str], pinned: bool = True) -> None: ...
     async def pinned(self, moment_ids: Sequence[str]) -> set[str]: ...
+    async def showing(self, stream_id: str, keyframes: Collection[str]) -> dict[str, str]: ...
     async def forget(self, what: Selection) -> DeletionReceipt: ...
     async def rows(self, stream_id: str) -> dict[str, bytes]: ...
     async def add_rows(self, stream_id: str, tables: dict[str, bytes]) -> int: ...
@@ -165,6 +166,9 @@ class InProcessMemory:
 
     async def pinned(self, moment_ids: Sequence[str]) -> set[str]:
         return set(await self._call("pinned", list(moment_ids)))
+
+    async def showing(self, stream_id: str, keyframes: Collection[str]) -> dict[str, str]:
+        return dict(await self._call("showing", stream_id, list(keyframes)))
 
     async def moment(self, moment_id: str) -> Moment:
         found: Moment = await self._call("moment", moment_id)

@@ -171,3 +171,41 @@ def test_an_entity_is_forgotten_with_every_moment_that_names_it(store: Store) ->
         store.forget(Selection(entity="Quagga8841"))
     with pytest.raises(InvalidRequest):
         store.forget(Selection(entity="?!"))
+
+
+@pytest.mark.parametrize("name", ["Quaggo8841", "Quagga8841", "Zebra8841"])
+def test_either_name_forgets_what_was_put_right_and_no_byte_of_either_is_left(
+    store: Store, name: str
+) -> None:
+    remember(
+        store,
+        [
+            heard(0, "Quaggo8841 brought the accordion."),
+            heard(10, "That's Quagga8841, not Quaggo8841."),
+            heard(400, "That's Zebra8841, not Quagga8841."),
+            heard(900, "Quaggo8841 sold the canoe."),
+            heard(1200, "I like the accordion."),
+        ],
+    )
+    assert "Zebra8841 sold the canoe." in shown(store, "canoe")
+    store.forget(Selection(entity=name))
+    files = [path for path in store.path.rglob("*") if path.is_file()]
+    content = b"".join(path.read_bytes() for path in files).lower()
+    assert name.lower().encode() not in content
+    assert not [text for text in shown(store, name) if name in text]
+    assert "I like the accordion." in shown(store, "accordion")
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("Herr Wei\u00dfm\u00fcller sang.", "weissm\u00fcller"),
+        ("Jose\u0301 sang.", "Jos\u00e9"),
+        ("\uff21\uff2e\uff2e\uff21 sang.", "Anna"),
+        ("It's spelled Q-U-A-G-A.", "Quaga"),
+    ],
+)
+def test_a_name_is_known_however_it_is_written(store: Store, said: str, name: str) -> None:
+    remember(store, [heard(0, "Quagga will bring Bob."), heard(60, said), heard(90, "Fine.")])
+    assert store.mentions(name)[-1].endswith(":0000060000")
+    assert len(store.mentions("Bob")) == 1

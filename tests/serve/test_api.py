@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import pytest
 from memory.store import Store
 from perception.records import Moment, Observation, Stream
 from serve.settings import Settings
+from tests.memory import storing
+from tests.memory.episodic import digest_of, remember, talk
 from tests.memory.storing import picture
 from tests.serve.conftest import client_of
 
@@ -423,3 +426,25 @@ async def test_a_moment_is_pinned_and_unpinned(api: httpx.AsyncClient, store: St
     assert (await api.delete(path)).json()["pinned"] is False
     assert not store.pinned(["meeting:0000004200"])
     assert (await api.post("/v1/moments/nothing/pin")).status_code == 404
+
+
+async def test_episodes_name_the_moments_of_their_pictures_without_reading_the_day(
+    api: httpx.AsyncClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = [*talk(0, 600, 0, pictures=True), *talk(600, 900, 1, pictures=True)]
+    remember(store, shown)
+    again = replace(shown[-1], start=1500.0, end=1504.0)  # the same picture, later
+    store.remember(storing.stream("cam"), [replace(again, observations=())], {})
+    store.consolidate()
+    for asked in ("timeline", "_observations_of"):
+        monkeypatch.setattr(store, asked, None)
+    reply = await api.get("/v1/streams/cam/episodes")
+    told = reply.json()["episodes"]
+    expected = [
+        next(f"/v1/moments/{m.id}/keyframe" for m in shown if m.keyframe == digest)
+        for digest in store.episodes("cam")[0].keyframes
+    ]
+    assert told[0]["keyframes"] == expected
+    assert len(expected) == 3
+    last = shown[-1].keyframe or ""
+    assert store.showing("cam", {last, digest_of(9e9)}) == {last: shown[-1].id}
