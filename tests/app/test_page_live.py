@@ -101,6 +101,21 @@ async def test_what_happens_on_the_stream_is_shown_as_it_happens(
     await expect(page.locator(".bubble.interrupted")).to_contain_text("Before that")
 
 
+async def test_a_voice_that_was_off_at_the_start_can_be_switched_on(
+    page_site: Site, visitor: Visitor
+) -> None:
+    """Begun without it, a session had no track for it, and the switch did nothing."""
+    page = await visitor.open(page_site.url)
+    voice, sound = page.get_by_role("button", name="Voice"), page.locator(".stage audio")
+    await voice.click()
+    await page.get_by_role("button", name="Start watching").click()
+    await expect(page.locator(".light")).to_contain_text("Recording")
+    await page.wait_for_function("() => document.querySelector('.stage audio').srcObject")
+    assert await sound.evaluate("one => one.muted")
+    await voice.click()
+    assert not await sound.evaluate("one => one.muted")
+
+
 async def test_a_reloaded_page_goes_on_with_the_same_stream(
     page_site: Site, visitor: Visitor
 ) -> None:

@@ -137,7 +137,7 @@ export class LiveTab {
     this.talk.clear();
     this.transcript.clear();
     this.strip.clear();
-    this.session = new WhipSession(streamId, { voice: this.voiceOn });
+    this.session = new WhipSession(streamId);
     this.hear(this.session);
     this.stage.show("connecting");
     this.shown();
@@ -188,7 +188,6 @@ export class LiveTab {
     store("voice", this.voiceOn ? "on" : "off");
     this.stage.press("voice", this.voiceOn);
     this.stage.sound.muted = !this.voiceOn;
-    if (this.session) this.session.voice = this.voiceOn;
     this.session?.control({ voice: this.voiceOn });
   }
 
