@@ -14,7 +14,7 @@ const STATES = {
   lost: "Reconnecting",
 };
 
-/** `on` has start, stop, camera, screen, microphone, voice, hush, push(held), device(kind, id). */
+/** `on` has start, afresh, stop, camera, screen, microphone, voice, hush, push(held), device(kind, id). */
 export class Stage {
   constructor(on, caption) {
     this.on = on;
@@ -25,11 +25,13 @@ export class Stage {
     this.word = el("span", { class: "state-word" });
     this.state = el("p", { class: "state", role: "status" }, el("i", { "aria-hidden": "true" }), this.word);
     this.startButton = el("button", { class: "primary large", type: "button", onclick: on.start }, icon("live"), "Start watching");
+    this.again = el("p", { class: "resting-note", hidden: true });
     this.resting = el("div", { class: "resting" },
       eye(),
       el("p", { class: "resting-title" }, "I watch and listen, so you can ask later."),
       el("p", {}, "Start, show me things, talk as you would. Then ask where the keys went."),
       this.startButton,
+      this.again,
       el("p", { class: "resting-note" }, "Nothing is recorded before you start, and nothing leaves this server."));
     this.dark = el("p", { class: "dark-note", hidden: true }, "No picture: listening only");
     this.frame = el("div", { class: "picture" }, this.video, this.dark, caption, this.resting, this.state);
@@ -107,6 +109,13 @@ export class Stage {
     this.word.textContent = STATES[state] || state;
     document.querySelector("#lookback")?.setAttribute("data-state", state);
     this.hush.hidden = state !== "speaking";
+  }
+
+  /** What the next session goes on with; null for nothing. */
+  goesOn(name) {
+    this.again.hidden = !name;
+    fill(this.again, `Goes on with ${name} and all it remembers. `,
+      el("button", { class: "link", type: "button", onclick: this.on.afresh }, "Start afresh"));
   }
 
   /** Whether a session is on, and which of its sources. */
