@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import IO, Any
 
 from memory.errors import ArchiveRefused
+from memory.given import check_given
 from perception.records import Moment, Observation, Stream, Tag
 
 FORMAT = "lookback-archive"
@@ -99,6 +100,7 @@ class Archive:
             self.stream = Stream(
                 **{**manifest["stream"], "wall_start": _time(manifest["stream"]["wall_start"])}
             )
+            check_given(self.stream, [])
             self._check()
         except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError) as error:
             if isinstance(error, ArchiveRefused):
@@ -106,12 +108,13 @@ class Archive:
             raise ArchiveRefused(f"this is not a whole Lookback archive ({error})") from error
 
     def moments(self) -> Iterator[Moment]:
-        """In order; a picture that the archive lacks is not named."""
+        """In order; a picture that the archive lacks is not named. Raises `ArchiveRefused`."""
         held = {name.removeprefix(KEYFRAMES).partition(".")[0] for name in self._files}
         with self._zip.open(MOMENTS) as lines:
             for line in lines:
                 try:
                     moment = _moment(json.loads(line))
+                    check_given(self.stream, [moment])
                 except (KeyError, ValueError, TypeError) as error:
                     raise ArchiveRefused(f"a line of {MOMENTS} is no moment: {error}") from error
                 if moment.keyframe in held or moment.keyframe is None:

@@ -26,6 +26,7 @@ from memory.ledger import (
     word_hash,
 )
 from memory.likeness import Hash
+from memory.maintenance import table_bytes
 from memory.picture_rows import vector_bytes
 from memory.place import Media
 from memory.remember import LOOKUP
@@ -140,8 +141,7 @@ class Giving:
         counted = 0
         for row in hours.values():
             counted += row["kept_bytes"] - row["kept_observations"] * ROW_BYTES
-        beside = (self._tables.episodes, self._tables.ledger)
-        tables = sum(int(table.stats()["total_bytes"]) for table in beside)
+        tables = table_bytes(self._tables.episodes) + table_bytes(self._tables.ledger)
         return max(0, rows) * row_bytes("x" * 60) + max(0, files - counted) + tables
 
     def _sizes(self, digests: set[str]) -> dict[str, int]:

@@ -51,7 +51,10 @@ def add_rows(
     known = {table.name: table for table in tables.all()}
     ready: list[tuple[str, pa.Table]] = []
     for name in sorted(given.keys() - REMEMBERED):
-        rows = pq.read_table(io.BytesIO(given[name]))
+        try:
+            rows = pq.read_table(io.BytesIO(given[name]))
+        except (pa.ArrowException, OSError) as error:
+            raise ArchiveRefused(f"the archive's table {name!r} is no Parquet: {error}") from error
         if not len(rows):
             continue
         if name not in known:
@@ -62,7 +65,10 @@ def add_rows(
             raise ArchiveRefused(f"the archive's table {name!r} has other columns than this store")
         if set(rows["stream_id"].to_pylist()) != {stream_id}:
             raise ArchiveRefused(f"the archive's table {name!r} has rows of another stream")
-        ready.append((name, rows.select(schema.names).cast(schema)))
+        try:
+            ready.append((name, rows.select(schema.names).cast(schema)))
+        except pa.ArrowException as error:
+            raise ArchiveRefused(f"the archive's table {name!r} does not fit: {error}") from error
     for at, (name, rows) in enumerate(ready):
         if name == "episodes":
             chosen = _side_by_side(tables, stream_id, rows.select(SPAN).to_pylist())
@@ -122,5 +128,5 @@ def _overlap(one: Row, other: Row) -> bool:
     """Two of a level, neither of which is the other, with what they hold in no clear order."""
     if one["level"] != other["level"] or one["id"] == other["id"]:
         return False
-    (a, b), (c, d) = ((place_of(row["children"][at]) for at in (0, -1)) for row in (one, other))
-    return a <= d and c <= b
+    first, last = ([place_of(row["children"][at]) for row in (one, other)] for at in (0, -1))
+    return first[0] <= last[1] and first[1] <= last[0]

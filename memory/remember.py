@@ -23,6 +23,7 @@ from lancedb.table import LanceTable
 from memory.derive import derive
 from memory.embedder import Embedder
 from memory.errors import InvalidRequest
+from memory.given import check_given
 from memory.ledger import Ledger
 from memory.media import check_digest
 from memory.picture_rows import drop_vectors
@@ -97,7 +98,7 @@ class Remembering:
         self, stream: Stream, moments: Sequence[Moment], keyframes: dict[str, bytes]
     ) -> Batch:
         """Check, compare with what is there, embed what is new. Raises `InvalidRequest`."""
-        _check(stream, moments)
+        check_given(stream, moments)
         forgets = self._forgets
         moments, keyframes = self._ledger.without_given_up(stream, moments, keyframes)
         self._check_keyframes(moments, keyframes)
@@ -306,19 +307,3 @@ def _lookup(
 
 def _merge(table: LanceTable, rows: pa.Table) -> None:
     table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(rows)
-
-
-def _check(stream: Stream, moments: Sequence[Moment]) -> None:
-    if not stream.id:
-        raise InvalidRequest("a stream needs an id")
-    if stream.wall_start.tzinfo is None:
-        raise InvalidRequest("a stream's wall_start needs a time zone")
-    spans = [(stream.id, 0.0, stream.seconds)]
-    for moment in moments:
-        spans.append((moment.stream_id, moment.start, moment.end))
-        spans.extend((o.stream_id, o.start, o.end) for o in moment.observations)
-    for stream_id, start, end in spans:
-        if stream_id != stream.id:
-            raise InvalidRequest(f"{stream_id[:200]!r} does not belong to {stream.id[:200]!r}")
-        if not (math.isfinite(start) and math.isfinite(end) and 0 <= start <= end):
-            raise InvalidRequest(f"a span must be finite and forward, not {start} to {end}")

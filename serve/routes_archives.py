@@ -13,14 +13,17 @@ from urllib.parse import quote
 from fastapi import APIRouter, File, HTTPException, UploadFile
 from fastapi import Path as PathParameter
 from fastapi.responses import StreamingResponse
+from pydantic import TypeAdapter, ValidationError
 
 from memory.archive import TABLES, Archive, ArchiveWriter
-from memory.errors import KeyframeNotFound, KeyframeTorn
+from memory.errors import ArchiveRefused, KeyframeNotFound, KeyframeTorn
+from memory.records import Selection
 from serve import api
 from serve.hub import Hub
 
 TOGETHER = 200  # moments in one write
 CHUNK = 1 << 18  # bytes
+NAME: TypeAdapter[str] = TypeAdapter(api.StreamId)
 IN_MEMORY = 8 << 20  # bytes of an archive; a larger one is written to a temporary file
 
 
@@ -55,9 +58,11 @@ def router(hub: Hub) -> APIRouter:
     async def take_in(
         file: Annotated[UploadFile, File(description="A zip file from export.")],
     ) -> dict[str, Any]:
-        """Refused whole when any hash does not match. Importing again changes nothing."""
+        """Refused whole when any hash does not match, or anything in it is not what memory keeps.
+        Importing again changes nothing."""
         archive = await asyncio.to_thread(Archive, file.file)
         stream = archive.stream
+        _check_name(stream.id)
         known = await hub.find_stream(stream.id)
         if known is not None and known.wall_start != stream.wall_start:
             raise HTTPException(
@@ -67,7 +72,12 @@ def router(hub: Hub) -> APIRouter:
         rest = iter(moments)
         version = await memory.remember(stream, [], {})
         # Before the moments: what is pinned stays, and what episodes hold is not compressed anew.
-        rows = await memory.add_rows(stream.id, archive.tables())
+        try:
+            rows = await memory.add_rows(stream.id, archive.tables())
+        except ArchiveRefused:
+            if known is None:
+                await memory.forget(Selection(stream_id=stream.id))
+            raise
         while chunk := list(islice(rest, TOGETHER)):
             shown = {m.keyframe for m in chunk if m.keyframe}
             pictures = {digest: archive.keyframe(digest) for digest in shown}
@@ -81,6 +91,13 @@ def router(hub: Hub) -> APIRouter:
         }
 
     return routes
+
+
+def _check_name(stream_id: str) -> None:
+    try:
+        NAME.validate_python(stream_id)
+    except ValidationError:
+        raise ArchiveRefused(f"{stream_id[:200]!r} is no name for a stream here") from None
 
 
 def _sent(file: IO[bytes]) -> Iterator[bytes]:

@@ -137,3 +137,23 @@ def test_an_archive_taken_into_a_store_with_episodes_of_its_own_leaves_none_over
         held = {id for episode in other.episodes("cam") for id in episode.children}
         last = max(e.end for e in other.episodes("cam"))
         assert {m.id for m in (*kept, *late) if m.end <= last} <= held
+
+
+def test_an_archive_taken_in_again_or_beside_other_hours_moves_no_episode(
+    store: Store, tmp_path: Path
+) -> None:
+    """Episodes that did not overlap were taken to: the quotes of one side's given-up hour were lost."""
+    rows = store.rows("cam")
+    before = store.rows("cam")["episodes"]
+    store.add_rows("cam", rows)
+    assert store.rows("cam")["episodes"] == before
+    with Store(tmp_path / "other", HashEmbedder(), budget_mb_per_hour=BUDGET) as other:
+        later = [
+            m for n in range(40, 58) for m in talk(n * 250.0, 250.0, n % 4, every=30.0, seed=n)
+        ]
+        remember(other, later)
+        other.consolidate()
+        both = outlived(store) | outlived(other)
+        assert outlived(other)
+        other.add_rows("cam", rows)
+        assert outlived(other) == both

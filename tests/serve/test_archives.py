@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pyarrow.parquet as pq
@@ -122,6 +123,55 @@ async def test_a_changed_archive_is_refused_in_one_line_and_nothing_is_taken_in(
     message = reply.json()["error"]["message"]
     assert message
     assert "\n" not in message
+    assert other.streams() == []
+
+
+def _line(**other: Any) -> Callable[[bytes], bytes]:
+    """The last of the moments with something else in it, beside what its observations say."""
+
+    def changed(lines: bytes) -> bytes:
+        *first, last = lines.decode().splitlines()
+        moment = json.loads(last)
+        for name, value in other.items():
+            place = moment["observations"][-1] if name in moment["observations"][-1] else moment
+            place[name] = value
+        return "\n".join([*first, json.dumps(moment)]).encode()
+
+    return changed
+
+
+SIGNED_ANEW: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "no text": ("moments.jsonl", _line(text=None)),
+    "half a character": ("moments.jsonl", _line(text="\ud800")),
+    "a kind that is none": ("moments.jsonl", _line(kind="hologram")),
+    "a time that is none": ("moments.jsonl", _line(end=float("nan"))),
+    "a time in words": ("moments.jsonl", _line(end="noon")),
+    "another's moment": ("moments.jsonl", _line(stream_id="other")),
+    "no parquet": ("tables/pins.parquet", lambda rows: b"PAR1"),
+}
+
+
+@pytest.mark.parametrize("what", SIGNED_ANEW)
+async def test_what_memory_does_not_keep_is_refused_whole_though_every_hash_is_right(
+    api: httpx.AsyncClient, store: Store, empty: tuple[httpx.AsyncClient, Store], what: str
+) -> None:
+    fill(store)
+    store.pin([moment(0).id])
+    name, change = SIGNED_ANEW[what]
+    with zipfile.ZipFile(io.BytesIO(await exported(api))) as archive:
+        files = {one: archive.read(one) for one in archive.namelist()}
+    files[name] = change(files[name])
+    manifest = json.loads(files["manifest.json"])
+    digest = hashlib.sha256(files[name]).hexdigest()
+    manifest["files"][name] = {"sha256": digest, "bytes": len(files[name])}
+    files["manifest.json"] = json.dumps(manifest).encode()
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for one, content in files.items():
+            archive.writestr(one, content)
+    client, other = empty
+    reply = await imported(client, out.getvalue())
+    assert reply.status_code == 400, reply.text
     assert other.streams() == []
 
 
