@@ -20,6 +20,7 @@ SEAL = "sealed.json"
 # Lance names the manifest of version v by how far v is from the greatest 64-bit number, so that
 # listing a folder gives the newest first.
 LAST_VERSION = 2**64 - 1
+TEMPORARY = ".*.tmp"  # what `write_whole` was cut off from naming
 
 
 def sync_folder(path: Path) -> None:

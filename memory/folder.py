@@ -13,7 +13,7 @@ from pathlib import Path
 
 import lancedb
 
-from memory.durable import DurableTables, size_of, sync_folder, write_whole
+from memory.durable import TEMPORARY, DurableTables, size_of, sync_folder, write_whole
 from memory.lock import StoreLock
 from memory.media import MediaStore
 from memory.tables import connect
@@ -60,6 +60,8 @@ class Folder:
         return [file.name for file in path.glob("*-*")]
 
     def roll_back(self) -> None:
+        for temporary in (*self.path.glob(TEMPORARY), *self.media.path.glob(f"*/{TEMPORARY}")):
+            temporary.unlink()
         self._durable.roll_back()
 
     def seal(self, versions: Mapping[str, int]) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import pyarrow as pa
 
 from memory.errors import InvalidRequest, MomentNotFound, StreamNotFound
-from memory.picture_rows import digests_encoded
 from memory.place import Place
 from memory.records import DeletionReceipt, Selection
 from memory.remember import LOOKUP, Remembering
@@ -29,18 +28,16 @@ class Forgetting:
         tables: Tables,
         place: Place,
         purge: Callable[[], None],
-        seal: Callable[[], None],
         remembering: Remembering,
         resting: Resting,
     ) -> None:
         self.tables = tables
         self._place = place
         self._purge = purge
-        self._seal = seal
         self._remembering = remembering
         self._resting = resting
         if place.read(UNFINISHED) is not None:
-            self._sweep()
+            remembering.remove_orphans()
             self._finish()
 
     def forget(self, what: Selection) -> DeletionReceipt:
@@ -60,9 +57,7 @@ class Forgetting:
         self._delete(what, gone, kept, held)
         episodes = self._delete_resting(what, moments.keys(), {row["id"] for row in gone})
         streams = self._delete_streams(what, {row["stream_id"] for row in (*held, *gone)})
-        self._seal()  # else a moment could come back after its picture went
-        pictures = {row["keyframe"] for row in moments.values() if row["keyframe"]}
-        removed, _ = self._remembering.remove_unreferenced(pictures)
+        removed = self._remembering.remove_orphans()
         self._finish()
         return DeletionReceipt(
             moments=len(gone),
@@ -153,10 +148,6 @@ class Forgetting:
             for id in empty:
                 self._resting.forget_stream(id)
         return len(empty)
-
-    def _sweep(self) -> None:
-        pictures = {digest for digest, _ in self._place.media.sizes()}
-        self._remembering.remove_unreferenced(pictures | digests_encoded(self.tables.pictures))
 
     def _finish(self) -> None:
         self._purge()

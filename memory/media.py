@@ -78,7 +78,8 @@ class MediaStore:
         for folder in os.scandir(self.path):
             with suppress(FileNotFoundError, NotADirectoryError):  # forgotten meanwhile, or a file
                 for entry in os.scandir(folder.path):
-                    yield Path(entry.name).stem, entry.stat().st_size
+                    if not entry.name.startswith("."):  # being written
+                        yield Path(entry.name).stem, entry.stat().st_size
 
     def _folder(self, digest: str) -> Path:
         return self.path / digest[:2]

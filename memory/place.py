@@ -79,7 +79,8 @@ class Place(Protocol):
         ...
 
     def roll_back(self) -> None:
-        """Take away what was committed but never sealed. Before the tables are opened to write."""
+        """Take away what was committed but never sealed, and what was half written. Before the
+        tables are opened to write."""
         ...
 
     def seal(self, versions: Mapping[str, int]) -> None:

@@ -26,7 +26,7 @@ from memory.errors import InvalidRequest
 from memory.given import check_given
 from memory.ledger import Ledger
 from memory.media import check_digest
-from memory.picture_rows import drop_vectors
+from memory.picture_rows import digests_encoded, drop_vectors
 from memory.place import Media
 from memory.tables import (
     MOMENTS,
@@ -222,6 +222,16 @@ class Remembering:
         self.unshown(unused)
         freed = [self.media.remove(digest) for digest in unused]
         return sum(1 for size in freed if size), sum(freed)
+
+    def remove_orphans(self) -> int:
+        """Remove the keyframes that no moment shows, which a commit that failed or was cut off has
+        written, and what models made of them; how many. What does not show them is durable before."""
+        self._seal()
+        there = {digest for digest, _ in self.media.sizes()}
+        there |= digests_encoded(self.tables.pictures)
+        shown = select(self.tables.moments, "keyframe IS NOT NULL", ["keyframe"])
+        removed, _ = self.remove_unreferenced(there - {row["keyframe"] for row in shown})
+        return removed
 
     def _check_keyframes(self, moments: Sequence[Moment], given: dict[str, bytes]) -> None:
         for moment in moments:

@@ -109,7 +109,6 @@ class Store(Tier, Knowing, Sighted, Captioned, Rewriting):
             self.tables,
             self.place,
             self.maintenance.purge,
-            self._seal,
             self._remembering,
             self._longterm.resting,
         )
@@ -142,6 +141,7 @@ class Store(Tier, Knowing, Sighted, Captioned, Rewriting):
         )
         self._retention = Retention(self.tables, self._forget_now, self._kept_for)
         self._schema = len(applied(self.tables.db))
+        self._swept = False  # of what a crash left
 
     def close(self) -> None:
         """Finish what is being written and let go of the store. May be called twice."""
@@ -340,6 +340,9 @@ class Store(Tier, Knowing, Sighted, Captioned, Rewriting):
     def _idle(self) -> Iterator[None]:
         """A round of upkeep; whoever wants to hold it off comes in where it yields."""
         self.place.check()
+        if not self._swept:
+            self._upkeep.on_writer(self._remembering.remove_orphans)
+            self._swept = True
         self.maintenance.idle()
         yield
         self._retention.idle()

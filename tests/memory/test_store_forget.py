@@ -160,6 +160,29 @@ def test_a_deletion_that_was_cut_off_is_finished_on_opening(tmp_path: Path) -> N
         assert len(store.timeline("cam")) == 30
 
 
+def test_pictures_of_a_commit_that_was_cut_off_go_on_opening_and_with_any_forgetting(
+    tmp_path: Path,
+) -> None:
+    """Killed between its picture and its rows, or within the picture: nothing named these files."""
+    orphan, content = picture(CANARY)
+    shown, kept = picture("porch")
+    with Store(tmp_path, HashEmbedder()) as store:
+        store.remember(stream(), [moment(1, keyframe=shown), moment(2)], {shown: kept})
+        store.place.media.write(orphan, content)
+        store.forget(Selection(moment_ids=(moment(2).id,)))
+        assert files_with(store, CANARY.encode()) == []
+        store.place.media.write(orphan, content)
+    half = tmp_path / "media" / orphan[:2] / f".{orphan}.jpg.77.tmp"
+    half.parent.mkdir(exist_ok=True)
+    half.write_bytes(content[:30])
+    (tmp_path / ".leaving.json.77.tmp").write_bytes(CANARY.encode())
+    with Store(tmp_path, HashEmbedder()) as store:
+        store._upkeep.look()
+        assert files_with(store, CANARY.encode()) == []
+        assert store.keyframe(moment(1).id) == kept
+        assert store.stats().keyframes == 1
+
+
 def test_search_and_lookups_stay_right_after_forgetting(store: Store) -> None:
     fill(store, "cam", range(5))
     plant(store, "cam", 60.0)
