@@ -34,22 +34,21 @@ export class Stage {
       this.again,
       el("p", { class: "resting-note" }, "Nothing is recorded before you start, and nothing leaves this server."));
     this.dark = el("p", { class: "dark-note", hidden: true }, "No picture: listening only");
-    this.frame = el("div", { class: "picture" }, this.video, this.dark, caption, this.resting, this.state);
+    this.hush = el("button", { class: "hush", type: "button", hidden: true, title: "Or press Escape", onclick: on.hush },
+      icon("stop"), "Hush");
+    this.frame = el("div", { class: "picture" }, this.video, this.dark, caption, this.resting, this.state, this.hush);
     this.camera = this.toggle("camera", "Camera");
     this.screen = this.toggle("screen", "Screen");
     this.screen.hidden = !screenSupported();
     this.microphone = this.toggle("microphone", "Microphone");
     this.voice = this.toggle("voice", "Voice");
-    this.hush = el("button", { class: "plain", type: "button", hidden: true, onclick: on.hush }, icon("stop"), "Hush");
     this.push = this.pushButton();
     this.stopButton = el("button", { class: "stop", type: "button", hidden: true, onclick: on.stop }, icon("stop"), "Stop recording");
     this.pickers = { camera: this.picker("camera", "Camera"), microphone: this.picker("microphone", "Microphone") };
     this.node = el("section", { class: "stage", "aria-label": "Camera and microphone" },
       this.frame,
       el("div", { class: "controls", role: "group", "aria-label": "Switches" },
-        this.camera, this.screen, this.microphone, this.voice, this.push, this.hush, this.stopButton),
-      el("details", { class: "devices" }, el("summary", {}, "Devices"),
-        el("div", { class: "pickers" }, this.pickers.camera.node, this.pickers.microphone.node)),
+        this.camera, this.screen, this.microphone, this.voice, this.devices(), this.push, this.stopButton),
       this.sound);
     this.show("off");
   }
@@ -76,6 +75,21 @@ export class Stage {
     button.addEventListener("keydown", (event) => [" ", "Enter"].includes(event.key) && held(true));
     button.addEventListener("keyup", (event) => [" ", "Enter"].includes(event.key) && held(false));
     return button;
+  }
+
+  /** Which camera and microphone: unfolds over the page, and closes when it is left. */
+  devices() {
+    const details = el("details", { class: "devices" },
+      el("summary", { class: "toggle" }, icon("devices"), el("span", {}, "Devices")),
+      el("div", { class: "pickers card" }, this.pickers.camera.node, this.pickers.microphone.node));
+    document.addEventListener("pointerdown", (event) => !details.contains(event.target) && (details.open = false));
+    details.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !details.open) return;
+      event.stopPropagation(); // here it does not silence the answer
+      details.open = false;
+      details.querySelector("summary").focus();
+    });
+    return details;
   }
 
   picker(kind, label) {
