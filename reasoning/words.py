@@ -68,7 +68,7 @@ IRREGULAR = {
     "ate": "eat", "eaten": "eat", "drank": "drink", "wrote": "write", "written": "write",
     "sold": "sell", "brought": "bring", "broke": "break", "broken": "break", "held": "hold",
     "began": "begin", "came": "come", "heard": "hear", "hid": "hide", "hidden": "hide",
-    "sent": "send", "thought": "think", "made": "make", "ran": "run", "spoke": "speak",
+    "sent": "send", "thought": "think", "made": "make", "ran": "run", "spoke": "speak", "spoken": "speak",
     "stood": "stand", "won": "win", "stole": "steal", "stolen": "steal", "flew": "fly",
     "grew": "grow", "chose": "choose", "chosen": "choose", "built": "build", "lent": "lend",
     "slept": "sleep", "taught": "teach", "caught": "catch", "children": "child", "men": "man",
