@@ -24,6 +24,8 @@ _TIME = re.compile(
     rf"\b(?:\d{{1,2}}|[a-z]+(?:[ -][a-z]+)?)(?: minutes?)? (?:past|to) (?:\d{{1,2}}|{_HOURS})\b(?! [a-z]+s\b)|"
     rf"\b(?:at|by|until|till|from|to|before|after|around|about) (?:\d{{1,2}}|{_HOURS})(?: (?:thirty|fifteen|forty-five|"
     rf"o'clock))?(?= (?:sharp|in the|on|every|each|today|tomorrow|tonight|this)\b|\s*[.,!?/\"]|\s*$)|"
+    rf"\b(?:at|by|until|till|from|to|before|after|around|about|for) (?:{_HOURS}) (?:oh five|ten|fifteen|"
+    r"(?:twenty|thirty|forty|fifty)(?:[ -]five)?)\b(?! (?:\w+s|hundred|thousand|percent|per)\b)|"
     rf"\b(?:{_HOURS}) (?:o'clock|thirty|fifteen|forty-five|[ap]\.?m\b)|"
     r"\b(?:noon|midday|midnight)\b|\b(?:[01]\d|2[0-3])[0-5]\d hours\b",
     re.I,
@@ -54,7 +56,7 @@ _COLOUR = re.compile(
 _PLACE = re.compile(
     r"\b(?:in|inside|on|under|underneath|beneath|behind|at|near|beside|by|above|below|between|against|within|round|underneath|among|along|beyond|past|"
     r"next to|in front of|on top of|close to|opposite|to|into|onto|from|over|around|across from|outside|through) "
-    r"(?:(?:the|a|an|my|your|his|her|our|their|its|this|that|one of|some) )?(?P<what>[A-Za-z0-9'-]+(?: [A-Za-z0-9'-]+)?)|"
+    r"(?:(?:the|a|an|my|your|his|her|our|their|its|this|that|one of|some) )?(?P<what>(?!(?:to|in|into|on|onto|at|from|under|behind|beside|near)\b)[A-Za-z0-9'-]+(?: [A-Za-z0-9'-]+)?)|"
     r"\b(?P<named>(?i:Room|Hall|Building|Floor|Level|Gate|Platform|Street|House|Lab|Studio|Office|Aisle|Bay|Terminal|Desk|Suite) [A-Z0-9][A-Za-z0-9-]*)|"
     r"\b(?:is|are|was|were) (?:now )?with (?P<holder>[A-Z][\w'-]+)|"
     r"\b(?P<home>home|upstairs|downstairs|outside|next door|abroad|online|here)\b|"
