@@ -11,6 +11,7 @@ from reasoning.values import Asked, places
 from reasoning.words import (
     COLOURS,
     MONTHS,
+    SHOWS,
     STOP,
     VERBS,
     WEEKDAYS,
@@ -56,12 +57,12 @@ class Analysis:
 _PATTERNS: tuple[tuple[Asked, str], ...] = (
     ("count", r"\bhow many times\b|\bhow often\b"),
     ("elapsed", r"\bhow long ago\b|\bhow long has it been since\b|\bhow many (?:minutes|hours|seconds) ago\b"),
-    ("moment", r"\bhow many (?:minutes|seconds|hours) (?:in|into)\b|\bhow (?:far|long) (?:in|into)\b|\bat (?:what|which) (?:point|minute|moment)\b"),
+    ("moment", r"\bhow many (?:minutes|seconds|hours) (?:in|into)\b|\bhow (?:far|long) (?:in|into)\b|\b(?:at|around|about) (?:about |around |roughly |approximately )?(?:what|which) (?:point|minute|moment)\b"),
     ("moment", r"\b(?:when|what time|at what time)\b[^?]*\b(?:did|was|were|have|has|had)\b[^?]*\b(?:mention|said|say|talk|talked|speak|spoke|ask|asked|see|seen|saw|show|shown|appear|appeared|hear|heard|announce|announced|told|tell|bring up|come up|came up|discuss|discussed|mentioned)\b"),
-    ("sight", r"^(?:(?:have|did|do|can|could) you (?:ever |also |happen to |just )?(?:see|seen|spot|spotted|notice|noticed|saw|catch sight of|caught sight of|catch a glimpse of)\b(?! (?:what|where|who|when|how|why)))"),
+    ("sight", r"^(?:were you|have you been) (?:ever )?shown\b(?! (?:what|where|who|when|how|why))|^(?:(?:have|did|do|can|could) you (?:ever |also |happen to |just )?(?:(?:remember|recall) (?:ever )?seeing|see|seen|spot|spotted|notice|noticed|saw|catch sight of|caught sight of|catch a glimpse of)\b(?! (?:what|where|who|when|how|why)))"),
     ("sight", r"^(?:was|were|is|are|has|have)(?:n't)? there (?:ever |been )?(?:an?|any|some)?\b[^?]*\b(?:visible|in (?:the )?(?:picture|video|view|frame|image|room|scene|background)|on camera|on screen|to be seen)\b"),
     ("sight", r"^(?:was|were|is|are)(?:n't)? there (?:an?|any|some)\b"),
-    ("sight", r"^(?:did|was|were|is|are|has|have)\b(?! you| i\b| we\b)[^?]*\b(?:appear(?:ed)?|visible|on camera|c[ao]me into view|(?:show|showed|shown|turn|turned) up|in (?:the )?(?:picture|view|frame|video))\b|\b(?:shown?|seen)\b[^?]*\b(?:in the (?:picture|video|recording|stream)|on camera)\b"),
+    ("sight", r"^(?:did|was|were|is|are|has|have)\b(?! you| i\b| we\b)[^?]*\b(?:appear(?:ed)?|visible|on camera|c[ao]me into view|(?:show|showed|shown|turn|turned) up|in (?:the )?(?:picture|view|frame|video))\b|^(?:was|were|is|are|has|have)\b[^?]*\b(?:shown|seen)\s*\?*$|\b(?:shown?|seen)\b[^?]*\b(?:in the (?:picture|video|recording|stream)|on camera)\b"),
     ("screen", r"\bwhat (?:did|does|do|was|is|were) (?:\w+ ){0,4}(?:screen|slide|sign|notice|poster|note|whiteboard|board|label|page|text|banner|message|document)\b[^?]*(?:say|said|read|show|written|about)?|\bwhat (?:text )?(?:was|is|were|did) [^?]*\b(?:on|in) the (?:screen|slide|sign|notice|poster|whiteboard|board|message)\b|\bread (?:me )?the\b"),
     ("summary", r"\bwhat (?:happened|has happened|did i miss|was going on|went on|'s been going on|have i missed)\b|\bsummari[sz]e\b|\bsummary\b|\brecap\b|\bgive me an overview\b"),
     ("report", r"\bwhat (?:did|has|have|does|else did) (?:\w+ ){1,3}(?:say|said|tell|told|mention|mentioned|announce|talk about|ask)\b|\bwhat was (?:said|mentioned|discussed)\b|\btell me (?:all |everything |more )?(?:that )?(?:you know )?about\b|\bwhat (?:do|did|can) you (?:know|remember|recall|tell me) (?:about|of)\b"),
@@ -97,7 +98,7 @@ _CUE_NOUN = re.compile(
 )
 _REFERENCE = re.compile(
     r"\b(?:at first|originally|initially|(?:in|at) the (?:beginning|start|outset)|in the first place|to begin with|to start with|"
-    r"first of all|previously|earlier|before (?:it|they|that|he|she|i|we|you)\b.*|before (?:that|then|this|now)|used? to(?: be)?|these days|(?:come|came|comes|brought|bring) up|at the moment|right now|"
+    r"first of all|previously|earlier|before (?:it|they|that|he|she|i|we|you)\b[^,]*|before (?:that|then|this|now)|used? to(?: be)?|these days|(?:come|came|comes|brought|bring) up|at the moment|right now|"
     r"at present|by the way|in the (?:video|recording|stream|picture|image|frame|background|scene)|on camera|so far|at all|at any (?:point|time))\b",
     re.I,
 )
@@ -135,6 +136,8 @@ _LED_BY = re.compile(
 _NEWNESS = frozenset("new current".split())
 # What is counted but goes without saying: "got nineteen out of twenty".
 _UNSAID = frozenset("money point mark euro dollar pound franc percent degree".split())
+_SIGNS = frozenset("sign notice poster banner label text message".split())
+_ANYBODY = frozenset("woman man lady guy girl boy name".split())
 
 
 def analyse(question: str) -> Analysis:
@@ -231,6 +234,12 @@ def _with_unsaid(terms: tuple[Term, ...], text: str, asked: Asked) -> tuple[Term
     free = set[str]()
     if asked in ("number", "money"):
         free = {t.word for t in terms if t.stem in _UNSAID}
+    elif asked == "screen" and re.search(r"\b(?:about|for|of)\b", text):
+        free = {t.word for t in terms if t.stem in SHOWS or t.stem in _SIGNS}
+    elif asked == "code":
+        free = {"number"}
+    elif asked == "person":
+        free = {t.word for t in terms if t.stem in _ANYBODY}
     elif any(t.role == "number" for t in terms) and (kind := _KIND.match(text)):
         free = {kind["kind"].lower()}
     left = tuple(replace(t, required=t.required and t.word not in free) for t in terms)
@@ -311,7 +320,7 @@ _DETERMINER = (
     r"(?:(?:any|some|the inside of|inside of|inside)\s+)*(?P<article>(?:an?|the|my|one)\s+)?"
 )
 _SEE = re.compile(
-    rf"^.*?\b(?:see|seen|spot|spotted|notice|noticed|saw|there|sight of|glimpse of)\b\s*(?:ever |been |also )?{_DETERMINER}(?P<what>.*)$",
+    rf"^.*?\b(?:see|seen|seeing|spot|spotted|notice|noticed|saw|shown|there|sight of|glimpse of)\b\s*(?:ever |been |also )?{_DETERMINER}(?P<what>.*)$",
     re.I,
 )
 _APPEARS = re.compile(

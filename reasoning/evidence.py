@@ -98,9 +98,10 @@ def sentences(text: str) -> list[str]:
     return [s.strip() for s in parts if s.strip()]
 
 
-def goes_on(text: str) -> bool:
-    """Does the sentence speak of what was named before it?"""
-    return _GOES_ON.match(text) is not None or text[:1].islower()
+def goes_on(text: str, before: str = "") -> bool:
+    """Does the sentence speak of what was named before it, or end what was begun there?"""
+    cut = not before.rstrip().endswith((".", "!", "?"))
+    return _GOES_ON.match(text) is not None or (text[:1].islower() and cut)
 
 
 def passages(source: Source, around: Sequence[Source]) -> list[Passage]:
@@ -128,12 +129,12 @@ def passages(source: Source, around: Sequence[Source]) -> list[Passage]:
     speech = [s for s in around if s.observation.kind == "speech" and s.observation != seen]
     before = [s for s in speech if s.observation.start < seen.start]
     after = [s for s in speech if s.observation.start > seen.start]
-    if before and said and goes_on(said[0]):
+    if before and said and goes_on(said[0], before[-1].text):
         previous = sentences(before[-1].text)
         found.append(Passage(f"{previous[-1]} {said[0]}", (before[-1], source)))
     if after and said:
         following = sentences(after[0].text)
-        if following and goes_on(following[0]):
+        if following and goes_on(following[0], source.text):
             found.append(Passage(f"{said[-1]} {following[0]}", (source, after[0])))
     return found
 

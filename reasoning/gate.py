@@ -37,6 +37,11 @@ _ASKS_ME = re.compile(
     r"(?:does )?(?:anyone|anybody) (?:know|remember)\b|any idea\b)",
     re.I,
 )
+# Said to the agent by name, that is a question too.
+_FORGOTTEN = re.compile(
+    r"^i(?:'ve| have)? (?:(?:forgot|forgotten|forget)|(?:can't|cannot|don't) (?:remember|recall)) (?=who|what|where|when|which|why|how)",
+    re.I,
+)
 # A question word that opens a clause or an exclamation, not a question.
 _NOT_ASKED = re.compile(
     r"^(?:what an? \w+ |what (?:a|the) (?:hell|heck|shame|pity|mess|relief|surprise)|how (?:nice|lovely|"
@@ -73,7 +78,10 @@ _BETWEEN_PEOPLE = re.compile(
     r"do you (?:want|like|need|mind|think|have time)|would you like|how (?:about|was your|have you)|what about (?:you|lunch|dinner|going)|"
     r"(?:can|could|would|will) (?:some|any)(?:one|body) (?:please )?(?!tell me|remind me|show me|remember|recall|find)|"
     r"(?:anyone|anybody) (?:for|want|up for|fancy)\b|who (?:wants|fancies|needs|likes)\b|who's (?:next|there|hungry)\b|"
-    r"(?:where were we|what was i saying|what was that)\s*\?|(?:are|is) (?:everyone|everybody|everything) \w+\s*\?|"
+    r"(?:where were we|what was i saying|what was that)\s*\?|"
+    r"(?:isn't|aren't|wasn't|weren't) (?:that|this|it|these|those|he|she|they) \w+\s*\?|how(?:'s| is| are) (?:the|your) \w+\s*\?|"
+    r"can (?:you|any(?:one|body)) hear\b|are we (?:there|nearly|all|ready|done|good|late|going)\b|"
+    r"(?:are|is) (?:everyone|everybody|everything) \w+\s*\?|"
     rf"{_OF_YOU})",
     re.I,
 )
@@ -123,7 +131,13 @@ class Gate:
         last = _last_sentence(asked)
         if _NOT_ASKED.match(last) and "?" not in last:
             return Judgement("statement", text, "named, but asks nothing")
-        if "?" in asked or _OPENING.match(last) or _REQUEST.match(last) or _ASKS_ME.match(last):
+        if (
+            "?" in asked
+            or _FORGOTTEN.match(last)
+            or _OPENING.match(last)
+            or _REQUEST.match(last)
+            or _ASKS_ME.match(last)
+        ):
             return Judgement("question", last if "?" in last or last == asked else asked, "named")
         return Judgement("statement", text, "named, but asks nothing")
 

@@ -21,6 +21,7 @@ from reasoning.words import (
     Word,
     colours_of,
     does_it,
+    inflected,
     stem,
     synonymous,
     words,
@@ -117,10 +118,21 @@ class Matcher:
         asked = self.analysis.asked
         if has_form(asked):
             screen = passage.main.kind == "screen_text"
-            return [v for v in values(asked, passage.text, screen=screen) if self._new(v)]
+            found = [v for v in values(asked, passage.text, screen=screen) if self._new(v)]
+            return found or (self._priced(passage.text) if asked == "money" and screen else [])
         return [
             w.written for w in words(passage.text) if w.lower not in STOP and self._new(w.lower)
         ] or ([passage.text] if asked in ("count", "moment", "elapsed", "yesno", "screen") else [])
+
+    def _priced(self, text: str) -> list[str]:
+        """Amounts without a currency, as signs have them, beside what is asked about."""
+        nouns = [t for t in self.analysis.required if t.role == "noun"]
+        beside = [
+            line
+            for line in re.split(r"\n| / ", text)
+            if any(self.holds(t, words(line)) for t in nouns)
+        ]
+        return [v for line in beside for v in values("number", line) if self._new(v)]
 
     def exact(self, passage: Passage) -> int:
         """How many of the question's verbs the passage says itself."""
@@ -224,9 +236,8 @@ class Matcher:
             return 0.8
         if term.role == "proper":
             return 0.8 if sounds_like(term.word, word.lower) else 0.0
-        if synonymous(base, term.stem) or (
-            self.analysis.asked == "person" and does_it(term.word, word.lower)
-        ):
+        does = self.analysis.asked == "person" and does_it(term.word, word.lower)
+        if synonymous(base, term.stem) or does or inflected(term.word, word.lower):
             return 0.9
         if term.role == "colour":
             return 0.0

@@ -66,9 +66,10 @@ def _behind_nouns(listed: list[Word]) -> str:
     """The last of the words up to a preposition or the end, where they are at least two."""
     run: list[Word] = []
     for word in listed[1:] if listed and listed[0].lower in _DETERMINERS else listed:
-        if word.lower in STOP or word.lower[:1].isdigit():
+        if word.lower in STOP or (run and word.capital):
             break
-        run.append(word)
+        if not word.lower[:1].isdigit():
+            run.append(word)
     if len(run) < 2 or any(stem(w.lower) in VERBS for w in run[1:]):
         return ""
     return run[-1].lower

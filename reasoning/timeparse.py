@@ -45,7 +45,7 @@ _FIRST = re.compile(
 )
 _PREVIOUS = re.compile(
     r"\b(?:previously|earlier|before (?:that|then|this)|used? to be|used to|before now|prior|the last time before)\b|"
-    r"\b(?:was|were|did)\b.*\bbefore\b\s*\??$",
+    r"\b(?:was|were|did|had)\b.*\bbefore\b\s*\??$",
     re.I,
 )
 _PRESENT = re.compile(

@@ -14,11 +14,18 @@ Asked = Literal[
 
 _NUMBERS = "|".join(NUMBER_WORDS)
 _HOURS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+_ORDINAL = (
+    r"(?:(?:twenty|thirty)[ -])?(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)|"
+    r"(?:ten|eleven|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen)th|twelfth|twentieth|thirtieth"
+).join(("(?:", ")"))
 _TIME = re.compile(
     rf"\b\d{{1,2}}[:.]\d{{2}}\b(?:\s?[ap]\.?m\b\.?)?|\b\d{{1,2}}\s?(?:[ap]\.?m\b|o'clock)|"
     rf"\b(?:half|quarter|ten|twenty|five|twenty-five) (?:past|to) (?:\d{{1,2}}|{_HOURS})\b|"
+    rf"\b(?:\d{{1,2}}|[a-z]+(?:[ -][a-z]+)?)(?: minutes?)? (?:past|to) (?:\d{{1,2}}|{_HOURS})\b(?! [a-z]+s\b)|"
     rf"\b(?:at|by|until|till|from|to|before|after|around|about) (?:\d{{1,2}}|{_HOURS})(?: (?:thirty|fifteen|forty-five|"
     rf"o'clock))?(?= (?:sharp|in the|on|every|each|today|tomorrow|tonight|this)\b|\s*[.,!?/\"]|\s*$)|"
+    rf"\b(?:at|by|until|till|from|to|before|after|around|about|for) (?:{_HOURS}) (?:oh five|ten|fifteen|"
+    r"(?:twenty|thirty|forty|fifty)(?:[ -]five)?)\b(?! (?:\w+s|hundred|thousand|percent|per)\b)|"
     rf"\b(?:{_HOURS}) (?:o'clock|thirty|fifteen|forty-five|[ap]\.?m\b)|"
     r"\b(?:noon|midday|midnight)\b|\b(?:[01]\d|2[0-3])[0-5]\d hours\b",
     re.I,
@@ -31,6 +38,8 @@ _DATE = re.compile(
     rf"\b(?:May|March)(?= \d)|\b(?:in|of|on|this|next|last|until|since) (?:May|March)\b|"
     rf"\b(?:the )\d{{1,2}}(?:st|nd|rd|th)\b|\b\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}\b|\b\d{{4}}-\d{{2}}-\d{{2}}\b|"
     r"\b(?:the )(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|twelfth|fifteenth|twentieth)(?= of)|"
+    rf"\b(?:on|by|until|till|before|after|from|since) the {_ORDINAL}(?=\s*[.,;:!?]|\s*$| (?:and|at|not|but|or|for|instead)\b)|"
+    rf"\b(?:the )?{_ORDINAL} of (?:{'|'.join(MONTHS)})\b|"
     r"\bin (?:\d+|a|two|three|four|five|six) (?:days?|weeks?|months?)\b",
     re.I,
 )
@@ -45,9 +54,9 @@ _COLOUR = re.compile(
     rf"\b(?:(?:light|dark|bright|pale|deep) )?(?:{'|'.join(sorted(COLOURS))})\b", re.I
 )
 _PLACE = re.compile(
-    r"\b(?:in|inside|on|under|underneath|beneath|behind|at|near|beside|by|above|below|between|against|within|"
+    r"\b(?:in|inside|on|under|underneath|beneath|behind|at|near|beside|by|above|below|between|against|within|round|underneath|among|along|beyond|past|"
     r"next to|in front of|on top of|close to|opposite|to|into|onto|from|over|around|across from|outside|through) "
-    r"(?:(?:the|a|an|my|your|his|her|our|their|its|this|that|one of|some) )?(?P<what>[A-Za-z0-9'-]+(?: [A-Za-z0-9'-]+)?)|"
+    r"(?:(?:the|a|an|my|your|his|her|our|their|its|this|that|one of|some) )?(?P<what>(?!(?:to|in|into|on|onto|at|from|under|behind|beside|near)\b)[A-Za-z0-9'-]+(?: [A-Za-z0-9'-]+)?)|"
     r"\b(?P<named>(?i:Room|Hall|Building|Floor|Level|Gate|Platform|Street|House|Lab|Studio|Office|Aisle|Bay|Terminal|Desk|Suite) [A-Z0-9][A-Za-z0-9-]*)|"
     r"\b(?:is|are|was|were) (?:now )?with (?P<holder>[A-Z][\w'-]+)|"
     r"\b(?P<home>home|upstairs|downstairs|outside|next door|abroad|online|here)\b|"
@@ -74,6 +83,26 @@ _TITLES = frozenset(
 _LABEL = re.compile(r"(?:^|[\n/|,;])\s*[\w' -]{2,30}:\s*(?P<name>[A-Z][\w'.-]+(?: [A-Z][\w'.-]+)*)")
 _BY = re.compile(
     r"\b(?:by|with|from|for|Dr\.?|Mr\.?|Mrs\.?|Ms\.?|Professor|Prof\.?|speaker|host|contact|manager|lead|ask|call)\s+(?P<name>[A-Z][\w'-]+(?: [A-Z][\w'-]+)*)"
+)
+
+_ADDRESSED = re.compile(r"^(?:(?:Mr|Mrs|Ms|Miss|Dr|Prof|Professor)\.? )+")
+_ENDING = re.compile(r"(?:^| )[a-z]+ (?P<name>[A-Z][a-zß-ÿ'-]+(?: [A-Z][\w'-]+)*)$")
+# A name after these is one in lower case too.
+_CALLED = re.compile(
+    r"(?:\b(?:is|are|was|were|it|him|her|them)|'s|'re) (?:called|named) (?P<name>[\w-]+)", re.I
+)
+_IN = re.compile(r"\b(?:in|near|around|across|via) (?P<where>[A-Z][\w'-]+)")
+_PERSON = re.compile(
+    r"\b(?:(?i:the|a|an|my|your|his|her|our|their)|[A-Z][\w-]+'s) (?:[a-z]+ )?(?P<who>"
+    r"(?:grand)?(?:mother|father|parents|ma|pa|son|daughter|child|children)|sisters?|brothers?|aunt|uncle|cousins?|nephews?|nieces?|"
+    r"mum|mom|dad|granny|grandma|grandpa|gran|husband|wife|partner|boyfriend|girlfriend|twins?|baby|kids?|"
+    r"neighbou?rs?|friends?|colleagues?|boss|manager|landlord|landlady|tenants?|flatmate|guests?|customers?|visitors?|"
+    r"doctor|nurse|dentist|vet|surgeon|pharmacist|teacher|tutor|pupils?|students?|coach|captain|skipper|pilot|driver|"
+    r"plumber|electrician|carpenter|painter|gardener|cleaner|caretaker|janitor|technician|engineer|mechanic|builder|"
+    r"courier|postman|postwoman|waiter|waitress|chef|cook|baker|butcher|farmer|lawyer|accountant|secretary|receptionist|"
+    r"assistant|intern|apprentice|trainee|librarian|inspector|guard|policeman|policewoman|police|fireman|soldier|"
+    r"priest|vicar|judge|mayor|king|queen|singer|drummer|pianist|guitarist|conductor|director|author|photographer|"
+    r"babysitter|man|woman|men|women|lady|gentleman|boy|girl)\b(?!'s)"
 )
 
 
@@ -133,7 +162,8 @@ def places(text: str) -> list[str]:
             # "in the second" is a time, "in the second drawer" a place.
             if heads[-1:] == [first] and first in _TIMEY:
                 continue
-            if first in WEEKDAYS or first in MONTHS or first in STOP:
+            behind = first == "back" and " the back" in match.group().lower()
+            if first in WEEKDAYS or first in MONTHS or (first in STOP and not behind):
                 continue
             if (
                 first in VERBS
@@ -151,8 +181,21 @@ def _people(text: str, screen: bool) -> list[str]:
     """Capitalised names. On a screen every line has capitals: there only labelled ones count."""
     named = [m["name"] for p in (_LABEL, _BY) for m in p.finditer(text)]
     if screen:
-        return [n for n in named if n.split()[0].lower() not in _TITLES]
-    return named + proper_names(text)
+        named = [_ADDRESSED.sub("", n) for n in named] + _ending_lines(text)
+        return [n for n in named if n and n.split()[0].lower() not in _TITLES]
+    where = {m["where"] for m in _IN.finditer(text)}
+    called = [m["name"] for m in _CALLED.finditer(text) if m["name"].lower() not in STOP]
+    return named + called + [n for n in proper_names(text) if n not in where] + persons(text)
+
+
+def _ending_lines(text: str) -> list[str]:
+    """Capitalised words that end a line of others: "Answers to Pretzel", "hosted by Ana"."""
+    return [m["name"] for line in re.split(r"\n| / ", text) if (m := _ENDING.search(line.strip()))]
+
+
+def persons(text: str) -> list[str]:
+    """People called by what they are to somebody or by what they do."""
+    return [m["who"] for m in _PERSON.finditer(text)]
 
 
 def proper_names(text: str) -> list[str]:

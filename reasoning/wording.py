@@ -13,7 +13,8 @@ from reasoning.values import dates, times
 _INDIRECT = re.compile(
     r"^(?:(?:do|did|would|can|could) you (?:happen to )?(?:know|remember|recall)|"
     r"(?:please )?(?:(?:can|could|would|will) you (?:please )?)?(?:tell|remind) me|"
-    r"i(?:'d like to| want to| need to)? (?:know|wonder)|any idea)"
+    r"i(?:'d like to| want to| need to)? (?:know|wonder)|i(?:'ve| have)? (?:forgot|forgotten|forget)|i (?:can't|cannot|don't) (?:remember|recall)|"
+    r"(?:(?:do you have|have you got|have you|has anyone|does anyone have) )?any (?:idea|clue)|(?:does|did) any(?:one|body) (?:know|remember|say|mention))"
     r"(?: again)?,? (?=(?:where|who|what|when|which|why|how)\b)",
     re.I,
 )

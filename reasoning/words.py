@@ -68,7 +68,7 @@ IRREGULAR = {
     "ate": "eat", "eaten": "eat", "drank": "drink", "wrote": "write", "written": "write",
     "sold": "sell", "brought": "bring", "broke": "break", "broken": "break", "held": "hold",
     "began": "begin", "came": "come", "heard": "hear", "hid": "hide", "hidden": "hide",
-    "sent": "send", "thought": "think", "made": "make", "ran": "run", "spoke": "speak",
+    "sent": "send", "thought": "think", "made": "make", "ran": "run", "spoke": "speak", "spoken": "speak",
     "stood": "stand", "won": "win", "stole": "steal", "stolen": "steal", "flew": "fly",
     "grew": "grow", "chose": "choose", "chosen": "choose", "built": "build", "lent": "lend",
     "slept": "sleep", "taught": "teach", "caught": "catch", "children": "child", "men": "man",
@@ -78,7 +78,13 @@ IRREGULAR = {
     "closes": "close", "closed": "close", "glasses": "glasses", "moved": "move", "begun": "begin",
     "wallets": "wallet", "dying": "die", "sat": "sit", "fed": "feed", "led": "lead", "fell": "fall",
     "borrowed": "borrow", "swam": "swim", "sang": "sing", "got": "get", "goes": "go", "forgot": "forget",
-    "forgotten": "forget", "adopted": "adopt", "news": "news", "bus": "bus", "series": "series",
+    "forgotten": "forget", "shown": "show", "worn": "wear", "driven": "drive", "flown": "fly",
+    "grown": "grow", "drawn": "draw", "drew": "draw", "thrown": "throw", "threw": "throw",
+    "ridden": "ride", "rode": "ride", "fallen": "fall", "sung": "sing", "drunk": "drink",
+    "blown": "blow", "blew": "blow", "torn": "tear", "tore": "tear", "dug": "dig", "lit": "light",
+    "shook": "shake", "woke": "wake", "woken": "wake", "froze": "freeze", "frozen": "freeze",
+    "laid": "lay", "felt": "feel", "fought": "fight", "became": "become", "rang": "ring",
+    "rung": "ring", "known": "know", "knew": "know", "wrapped": "wrap", "adopted": "adopt", "news": "news", "bus": "bus", "series": "series",
 }  # fmt: skip
 
 # Verbs say how things relate; a memory may put it with another verb, so they only add to a match.
@@ -139,6 +145,7 @@ HYPONYMS: dict[str, frozenset[str]] = {
         "person": "face faces groom ballplayer diver",
     }.items()
 }
+_ENDING = re.compile(r"(?:ing|ed|es|s|e)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +295,15 @@ def does_it(verb: str, doer: str) -> bool:
     if not re.search(r"(?:er|or)s?$", doer):
         return False
     base = re.sub(r"(?:er|or)s?$", "", doer)
-    return len(base) >= 4 and re.sub(r"(?:ing|ed|es|s|e)$", "", verb) == base
+    return len(base) >= 4 and _ENDING.sub("", verb) == base
+
+
+def inflected(one: str, other: str) -> bool:
+    """Two forms of a word, one of them in -ing or -ed: "umpiring" and "umpire"."""
+    if not one.endswith(("ing", "ed")) and not other.endswith(("ing", "ed")):
+        return False
+    base = _ENDING.sub("", one)
+    return len(base) >= 4 and base == _ENDING.sub("", other)
 
 
 def is_number(lower: str) -> bool:

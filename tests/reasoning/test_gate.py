@@ -30,6 +30,7 @@ QUESTIONS = [
     ("Remind me where the passport is.", "Remind me where the passport is."),
     ("Who is the contact for project Lantern?", "Who is the contact for project Lantern?"),
     ("Was there a dog in the picture?", "Was there a dog in the picture?"),
+    ("Lookback, I forgot where I parked.", "I forgot where I parked."),
     ("Have you seen my gloves?", "Have you seen my gloves?"),
     ("What did you hear about the ferry?", "What did you hear about the ferry?"),
     ("Can anyone tell me where the mop is?", "Can anyone tell me where the mop is?"),
@@ -79,6 +80,9 @@ STATEMENTS = [
     "Anybody for another slice?",
     "Who needs a lift?",
     "Sorry, where were we?",
+    "Wasn't that awful?",
+    "How's your knee?",
+    "I forgot where I parked.",
 ]
 
 

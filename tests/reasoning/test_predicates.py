@@ -22,6 +22,7 @@ pytestmark = pytest.mark.unit
         ("What did the parrot?", ""),
         ("Where is the parrot?", ""),
         ("When does that lorry dock?", "dock"),
+        ("When does tram 9 reach Hill Street?", "reach"),
     ],
 )
 def test_the_verb_stands_behind_the_subject(asked: str, verb: str) -> None:
