@@ -135,7 +135,9 @@ export class MemoryTab {
 
   draw(hits, text, took) {
     const rest = this.unsearched ? `; ${plural(this.unsearched, "older stream")} not searched: choose one` : "";
-    const meant = text ? hits.filter(isMeant) : hits;
+    // What was only asked of Lookback, or said by it, comes after what it rests on.
+    const told = (hit) => (hit.role === "statement" ? 0 : 1);
+    const meant = text ? hits.filter(isMeant).sort((a, b) => told(a) - told(b)) : hits;
     const others = hits.filter((hit) => !meant.includes(hit));
     this.said.textContent = (text
       ? `${plural(meant.length, "find")} in ${Math.round(took)} ms, best first`
