@@ -20,7 +20,7 @@ const ALIKE_SEEN = 0.55;
 
 export class MemoryTab {
   constructor() {
-    this.streams = [];
+    this.streams = null; // not known yet
     this.kinds = new Set();
     this.query = el("input", { type: "search", id: "query", placeholder: "Keys, door code, what Ines said …",
       "aria-label": "Search the memory", maxlength: 500,
@@ -75,6 +75,7 @@ export class MemoryTab {
 
   async search() {
     this.forgetStream.hidden = !this.stream.value;
+    if (!this.streams) return; // searched once they are known
     const began = performance.now();
     const asked = (this.asked = {});
     if (!this.streams.length) {
