@@ -299,6 +299,7 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "text": seen.text,
         "corrected": hit.corrected,
         "speaker": seen.speaker,
+        "role": seen.role,
         "score": round(hit.score, 6),
         "similarity": round(hit.similarity, 4),
         "coverage": round(hit.coverage, 4),

@@ -162,7 +162,7 @@ async def test_starting_again_goes_on_with_what_was_remembered_before(
     for place in (lines, talk):
         await expect(place).to_contain_text("It is in the hall.")
         await expect(place).to_contain_text("And the gloves?")
-    assert await talk.locator(".bubble.answer").count() == 1
+    await expect(talk.locator(".bubble.answer")).to_have_count(1)
     await expect(page.locator(".live-strip .frame").first).to_contain_text("The umbrella is")
     await expect(page.locator(".stage")).to_have_attribute(
         "data-state", "listening", timeout=20_000

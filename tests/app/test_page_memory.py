@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from playwright.async_api import Page, expect
 
-from perception.records import Kind
+from perception.records import Kind, Moment, Observation, Role, Stream
 from tests.app.conftest import Visitor
 from tests.app.site import Site, remember
 
@@ -76,6 +78,28 @@ async def test_search_finds_by_words_and_filters_by_kind_and_time(
     await expect(results).not_to_contain_text("drawer")
     await page.get_by_label("To", exact=True).fill("2001-01-01T00:00")
     await expect(results).to_contain_text("Nothing like that is remembered.")
+
+
+async def test_what_was_only_asked_comes_after_what_it_rests_on(
+    page_site: Site, visitor: Visitor
+) -> None:
+    stream_id = f"{visitor.name}.live-2026-03-02-090000"
+    said: list[tuple[str, Role]] = [
+        ("The blue umbrella is in the hall.", "statement"),
+        ("Where is the umbrella?", "question"),
+        ("The umbrella is in the hall.", "answer"),
+    ]
+    seen = tuple(
+        Observation(stream_id, "speech", 4.0 * n, 4.0 * n + 2, text, role=role)
+        for n, (text, role) in enumerate(said)
+    )
+    stream = Stream(stream_id, datetime.now(UTC) - timedelta(hours=1), "webrtc", 12.0)
+    page_site.store.remember(stream, [Moment(stream_id, 0.0, 12.0, seen)], {})
+    page = await visitor.open(page_site.url, "memory")
+    await page.get_by_role("searchbox").fill("where is the umbrella")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".searching")).to_contain_text("best first")
+    await expect(page.locator(".result-text").first).to_have_text(said[0][0])
 
 
 async def test_a_days_chapters_are_marked_where_the_words_are_the_models(

@@ -49,6 +49,15 @@ CASES = [
         "other, live Mon 09:14 AM",
     ),
     ("session.js", "streamName('kitchen-cam')", "kitchen-cam"),
+    ("session.js", "timeOf('kitchen-cam', 90000)", "25:00:00"),
+    ("session.js", "timeOf('a.live-2026-03-02-091400', 75)", "1:15"),
+    ("session.js", "timeOf('a.live-2026-03-02-091400', 90000)", "Tue 10:14 AM"),
+    (
+        "live.js",
+        "howFar('1:15', { lag: 1.25, dropped: 3, lost: 1.5 })",
+        "1:15, 1.3 s behind, 3 frames skipped, 1.5 s of sound lost",
+    ),
+    ("live.js", "howFar('1:15', { lag: 0.2, dropped: 0, lost: 0 })", "1:15"),
     (
         "session.js",
         "recordingId({ name: 'Über: a/b.mp4', size: 100 }).split('.').slice(1)",

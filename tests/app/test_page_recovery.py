@@ -54,6 +54,31 @@ async def test_an_answer_that_fails_says_so_and_the_next_one_comes(
     await expect(page.locator(".bubble.answer").last).to_contain_text("drawer")
 
 
+async def test_an_answer_long_in_coming_names_the_part_it_waits_for(
+    page_site: Site, visitor: Visitor
+) -> None:
+    stream_id = f"{visitor.name}.live-2026-03-02-0900-00"
+    remember(page_site.store, stream_id, [(4, "speech", "The remote is in the drawer.")])
+    page = await visitor.open(page_site.url)
+    held: list[Route] = []
+    await page.route("**/v1/ask", lambda route: held.append(route))
+    await page.clock.install()
+    page_site.alive["reasoning"] = False
+    try:
+        async with page.expect_request("**/v1/ask"):
+            await page.get_by_role("textbox", name="Your question").fill("Where is the remote?")
+            await page.keyboard.press("Enter")
+        answer = page.locator(".bubble.answer")
+        await page.clock.fast_forward(6_000)
+        await expect(answer).to_contain_text("Waiting for reasoning, which is starting again")
+    finally:
+        page_site.alive["reasoning"] = True
+    await held[0].continue_()
+    await expect(answer).to_contain_text("The remote is in the drawer.")
+    await expect(answer).not_to_contain_text("Waiting")
+    visitor.problems = [one for one in visitor.problems if "503" not in one]
+
+
 async def test_a_full_disk_is_told_in_words(
     page_site: Site, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,6 +125,16 @@ export function outage() {
   setTimeout(probe, PROBE_EVERY);
 }
 
+/** The parts that do not answer right now. */
+export async function unwell() {
+  try {
+    const { deployments = {} } = await (await fetch("/healthz", { cache: "no-store" })).json();
+    return Object.keys(deployments).filter((name) => !deployments[name]);
+  } catch {
+    return ["the server"];
+  }
+}
+
 /** Server-sent events of a POST: calls `on(kind, body)` for each. Rejects when the stream breaks. */
 export async function events(path, json, on, signal) {
   const response = await send("POST", path, { json, signal });

@@ -1,9 +1,11 @@
 // Questions and answers: bubbles that fill as the answer is written, with the evidence under it.
 
 import { clock, el, fill, followEnd } from "./dom.js";
-import { Failure, events, sentence } from "./api.js";
+import { Failure, events, sentence, unwell } from "./api.js";
 import { icon } from "./icons.js";
 import { evidence } from "./evidence.js";
+
+const LONG = 5000; // ms without a word after which the page says why
 
 export class Conversation {
   /** `stream()` gives {streamId} to ask, {} to ask everything, or {problem}: a sentence; or a promise. */
@@ -151,12 +153,25 @@ class AnswerBubble {
     this.dots = el("span", { class: "dots", role: "img", "aria-label": "Thinking" }, el("i"), el("i"), el("i"));
     this.below = el("div", { class: "answer-below" });
     this.node = el("div", { class: "bubble answer", "aria-busy": "true" }, this.dots, this.text, this.below);
+    this.timer = setTimeout(() => this.long(), LONG);
+  }
+
+  /** Nothing came yet: a part that is restarting is named, and waited for. */
+  async long() {
+    const parts = await unwell();
+    if (this.done || this.begun) return;
+    fill(this.below, el("p", { class: "answer-note" }, parts.length
+      ? `Waiting for ${parts.join(" and ")}, which is starting again …`
+      : "Taking longer than usual …"));
+    this.timer = setTimeout(() => this.long(), LONG);
   }
 
   token(text, replace) {
     if (this.done) return;
+    clearTimeout(this.timer);
     followEnd(this.log, () => {
       this.dots.remove();
+      fill(this.below);
       this.text.textContent = replace ? text : (this.text.textContent + text).trimStart();
     });
   }
@@ -203,6 +218,8 @@ class AnswerBubble {
   }
 
   end() {
+    clearTimeout(this.timer);
+    if (!this.done) fill(this.below);
     this.done = true;
     this.dots.remove();
     this.node.removeAttribute("aria-busy");

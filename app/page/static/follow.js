@@ -2,7 +2,7 @@
 
 import { outage, server } from "./api.js";
 
-const KINDS = ["observation", "moment", "progress", "partial", "state", "token", "interrupted",
+const KINDS = ["observation", "moment", "progress", "received", "partial", "state", "token", "interrupted",
   "answer", "missed", "replayed", "ended"];
 const AGAIN = 2000; // ms
 

@@ -1,9 +1,9 @@
 // The Live tab: a session with the agent, and what comes back from it.
 
-import { clock, el, plural, store } from "./dom.js";
+import { el, plural, store } from "./dom.js";
 import { get, sentence, server } from "./api.js";
 import { notice, settle } from "./notices.js";
-import { heldLive, holdLive, inScope, mine, newLiveId, scope, streamName } from "./session.js";
+import { heldLive, holdLive, inScope, mine, newLiveId, scope, streamName, timeOf } from "./session.js";
 import { follow } from "./follow.js";
 import { Conversation } from "./conversation.js";
 import { Strip } from "./evidence.js";
@@ -157,6 +157,7 @@ export class LiveTab {
   begin(streamId) {
     this.streamId = streamId;
     this.reached = this.last?.stream_id === streamId ? this.last.seconds : 0;
+    this.lost = 0; // seconds of sound
     this.talk.clear();
     this.transcript.clear();
     this.strip.clear();
@@ -253,6 +254,7 @@ export class LiveTab {
       this.strip.add(body, { follow: true });
     }
     else if (kind === "progress") this.progress(body);
+    else if (kind === "received") this.lost = body.lost_audio;
     else if (kind === "state" && body.state !== "failed") this.stage.show(body.state);
     else if (kind === "state") this.trouble(body.message || "Something failed");
     else if (kind === "missed") this.catchUp();
@@ -263,8 +265,7 @@ export class LiveTab {
   progress({ stream_time: time, lag, dropped }) {
     this.reached = time;
     this.transcript.reached(time);
-    const behind = lag >= 1 ? `, ${lag.toFixed(1)} s behind` : "";
-    this.lag.textContent = `${clock(time)}${behind}${dropped ? `, ${plural(dropped, "frame")} skipped` : ""}`;
+    this.lag.textContent = howFar(timeOf(this.streamId, time), { lag, dropped, lost: this.lost });
   }
 
   /** A part failed while the session goes on; the next moment remembered says that it is over. */
@@ -315,4 +316,10 @@ export class LiveTab {
       else if (failure.status && failure.code !== "stream_not_found") notice("streams", sentence(failure));
     }
   }
+}
+
+/** How far perception is, and what it had to let go. */
+export function howFar(time, { lag, dropped, lost }) {
+  return [time, lag >= 1 && `${lag.toFixed(1)} s behind`, dropped > 0 && `${plural(dropped, "frame")} skipped`,
+    lost >= 0.1 && `${lost.toFixed(1)} s of sound lost`].filter(Boolean).join(", ");
 }

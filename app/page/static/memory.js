@@ -20,7 +20,7 @@ const ALIKE_SEEN = 0.55;
 
 export class MemoryTab {
   constructor() {
-    this.streams = [];
+    this.streams = null; // not known yet
     this.kinds = new Set();
     this.query = el("input", { type: "search", id: "query", placeholder: "Keys, door code, what Ines said …",
       "aria-label": "Search the memory", maxlength: 500,
@@ -75,6 +75,7 @@ export class MemoryTab {
 
   async search() {
     this.forgetStream.hidden = !this.stream.value;
+    if (!this.streams) return; // searched once they are known
     const began = performance.now();
     const asked = (this.asked = {});
     if (!this.streams.length) {
@@ -135,7 +136,9 @@ export class MemoryTab {
 
   draw(hits, text, took) {
     const rest = this.unsearched ? `; ${plural(this.unsearched, "older stream")} not searched: choose one` : "";
-    const meant = text ? hits.filter(isMeant) : hits;
+    // What was only asked of Lookback, or said by it, comes after what it rests on.
+    const told = (hit) => (hit.role === "statement" ? 0 : 1);
+    const meant = text ? hits.filter(isMeant).sort((a, b) => told(a) - told(b)) : hits;
     const others = hits.filter((hit) => !meant.includes(hit));
     this.said.textContent = (text
       ? `${plural(meant.length, "find")} in ${Math.round(took)} ms, best first`

@@ -11,14 +11,17 @@ const said = (seen) => (seen.speaker ? `${seen.speaker}: ` : "") + seen.text.rep
 export class Transcript {
   constructor() {
     this.view = el("ul", { class: "chips", "aria-label": "In view now" });
-    this.lines = el("ol", { class: "lines", role: "log", "aria-label": "Heard and seen", "aria-live": "off", tabindex: "0" });
+    this.lines = el("ol", { class: "lines", tabindex: "0" });
     this.empty = el("p", { class: "quiet-text" }, "What is said and seen will be written here.");
     this.saying = el("p", { class: "saying", hidden: true, dir: "auto" });
     this.seenAt = 0;
     this.known = new Set(); // lines that are there: what was missed is read again
     this.node = el("section", { class: "card heard", "aria-labelledby": "heard-title" },
       el("h2", { id: "heard-title" }, "Heard and seen"),
-      this.view, el("div", { class: "lines-frame" }, this.empty, this.lines), this.saying);
+      this.view,
+      el("div", { class: "lines-frame", role: "log", "aria-label": "Heard and seen", "aria-live": "off" },
+        this.empty, this.lines),
+      this.saying);
     /** Where the words being said are shown over the picture. */
     this.caption = el("p", { class: "caption", "aria-hidden": "true", hidden: true, dir: "auto" });
   }
