@@ -102,8 +102,7 @@ class Endpoint:
         response = Response(answer, 201, cross, media_type=SDP)
         response.headers["Location"] = f"/whip/{quote(call.stream.id, safe='')}"
         response.headers["ETag"] = f'"{call.resource}"'
-        for link in self._links:
-            response.headers.append("Link", link)
+        self._tell_servers(response)
         return response
 
     async def end(self, request: Request, stream_id: StreamId) -> Response:
@@ -125,7 +124,8 @@ class Endpoint:
         )
 
     async def options(self, request: Request) -> Response:
-        """What may be sent here, and from where."""
+        """What may be sent here, and from where. Who was let in also learns the ICE servers: browsers
+        gather addresses before they POST, and some senders take no servers afterwards."""
         session = request.url.path.rstrip("/") != "/whip"
         methods = "DELETE, OPTIONS" if session else "POST, OPTIONS"
         headers = {"Allow": methods, "Accept-Post": SDP} if not session else {"Allow": methods}
@@ -133,7 +133,14 @@ class Endpoint:
             cross["Access-Control-Allow-Methods"] = methods
             cross["Access-Control-Allow-Headers"] = "Authorization, Content-Type, If-Match"
             cross["Access-Control-Max-Age"] = "600"
-        return Response(status_code=204, headers={**headers, **cross})
+        response = Response(status_code=204, headers={**headers, **cross})
+        if request.state.known and not session:
+            self._tell_servers(response)
+        return response
+
+    def _tell_servers(self, response: Response) -> None:
+        for link in self._links:
+            response.headers.append("Link", link)
 
     def _allowed(self, request: Request) -> dict[str, str]:
         """CORS. Without a token any page could record and ask: then only our own may."""

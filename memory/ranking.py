@@ -37,9 +37,11 @@ FEATURES = (
 WEIGHTS: Floats = np.array([1.19, 4.7, 5.11, 5.92, 2.89, 4.29, -0.85], np.float32)
 
 NEAR_DAYS = 2
-# Up to this many rows every cosine is computed; above, only those of the best by rough cosine.
+# Up to this many rows every cosine is computed. Of more, those that score best alone by the rough
+# cosine are looked at with the rows around them, and the best of these by exact cosines.
 EXACT_ROWS = 4096
-CANDIDATES = 1024
+ALONE = 4096
+CANDIDATES = 2048
 DAY_SECONDS = 86_400
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -66,17 +68,22 @@ class View:
         self.index = index
         self._aliases = aliases
         self.rows = rows
-        # One cell more than there are rows: -1, "none", then looks itself up.
-        self._at = np.full(len(index.column("live")) + 1, -1, np.int64)
-        self._at[rows] = np.arange(len(rows))
-        self.previous: Rows = self._at[index.column("previous")[rows]]
-        self.next: Rows = self._at[index.column("next")[rows]]
+        self.previous: Rows = index.column("previous")
+        self.next: Rows = index.column("next")
+        self._at: Rows | None = None  # where a position of the index is among the rows
+        if len(rows) < len(self.next):
+            # One cell more than there are positions: -1, "none", then looks itself up.
+            self._at = np.full(len(self.next) + 1, -1, np.int64)
+            self._at[rows] = np.arange(len(rows))
+            self.previous, self.next = self._at[self.previous[rows]], self._at[self.next[rows]]
 
     def holding(self, term: str) -> Rows:
         rows = self.index.postings(term)
         for alias in self._aliases:
             if alias.right == term:
                 rows = np.union1d(rows, self._heard_as(alias))
+        if self._at is None:
+            return rows
         found = self._at[rows]
         return found[found >= 0]
 
@@ -161,6 +168,19 @@ def features(
     view: View, analysis: Analysis, lexis: tuple[Floats, Floats], similarity: Floats, at: Rows
 ) -> Floats:
     """float32 [len(at), 7] of the rows `at`, in the order of `FEATURES`."""
+    around = smoothed(view, similarity, at)
+    return _columns(view, analysis, lexis, similarity[at], around, at)
+
+
+def _columns(
+    view: View,
+    analysis: Analysis,
+    lexis: tuple[Floats, Floats],
+    similarity: Floats,
+    around: Floats,
+    at: Rows,
+) -> Floats:
+    """`similarity` and `around`, the context similarity: of the rows `at`."""
     coverage, context = lexis
     said_by = when = np.zeros(len(at), np.float32)
     if analysis.speakers:
@@ -171,8 +191,8 @@ def features(
     columns = (
         coverage[at],
         context[at],
-        similarity[at],
-        smoothed(view, similarity, at),
+        similarity,
+        around,
         said_by,
         when,
         view.column("asks", at),
@@ -199,8 +219,12 @@ def rank(view: View, analysis: Analysis, vector: Floats, limit: int) -> Ranked:
         similarity = view.index.similarity(vector, view.rows)
     else:
         similarity = view.index.rough_similarity(vector, view.rows)
+        # Looking up the neighbours' is what would take the time.
+        unknown = np.zeros_like(similarity)
+        alone = weighed(_columns(view, analysis, lexis, similarity, unknown, at), WEIGHTS)
+        at = _with_context(view, _highest(alone, max(ALONE, 4 * limit)))
         rough = weighed(features(view, analysis, lexis, similarity, at), WEIGHTS)
-        at = _highest(rough, max(CANDIDATES, 2 * limit))
+        at = at[_highest(rough, max(CANDIDATES, 2 * limit))]
         exact = _with_context(view, at)
         similarity[exact] = view.index.similarity(vector, view.rows[exact])
     scores = weighed(features(view, analysis, lexis, similarity, at), WEIGHTS)

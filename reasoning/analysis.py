@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from reasoning.predicates import verb_of
 from reasoning.values import Asked, places
 from reasoning.words import (
     COLOURS,
@@ -57,16 +58,16 @@ _PATTERNS: tuple[tuple[Asked, str], ...] = (
     ("elapsed", r"\bhow long ago\b|\bhow long has it been since\b|\bhow many (?:minutes|hours|seconds) ago\b"),
     ("moment", r"\bhow many (?:minutes|seconds|hours) (?:in|into)\b|\bhow (?:far|long) (?:in|into)\b|\bat (?:what|which) (?:point|minute|moment)\b"),
     ("moment", r"\b(?:when|what time|at what time)\b[^?]*\b(?:did|was|were|have|has|had)\b[^?]*\b(?:mention|said|say|talk|talked|speak|spoke|ask|asked|see|seen|saw|show|shown|appear|appeared|hear|heard|announce|announced|told|tell|bring up|come up|came up|discuss|discussed|mentioned)\b"),
-    ("sight", r"^(?:(?:have|did|do|can|could) you (?:ever |also |happen to |just )?(?:see|seen|spot|spotted|notice|noticed|saw)\b(?! (?:what|where|who|when|how|why)))"),
+    ("sight", r"^(?:(?:have|did|do|can|could) you (?:ever |also |happen to |just )?(?:see|seen|spot|spotted|notice|noticed|saw|catch sight of|caught sight of|catch a glimpse of)\b(?! (?:what|where|who|when|how|why)))"),
     ("sight", r"^(?:was|were|is|are|has|have)(?:n't)? there (?:ever |been )?(?:an?|any|some)?\b[^?]*\b(?:visible|in (?:the )?(?:picture|video|view|frame|image|room|scene|background)|on camera|on screen|to be seen)\b"),
     ("sight", r"^(?:was|were|is|are)(?:n't)? there (?:an?|any|some)\b"),
-    ("sight", r"^(?:did|was|were|is|are|has|have)\b(?! you| i\b| we\b)[^?]*\b(?:appear(?:ed)?|visible|on camera|in (?:the )?(?:picture|view|frame|video))\b|\b(?:shown?|seen)\b[^?]*\b(?:in the (?:picture|video|recording|stream)|on camera)\b"),
+    ("sight", r"^(?:did|was|were|is|are|has|have)\b(?! you| i\b| we\b)[^?]*\b(?:appear(?:ed)?|visible|on camera|c[ao]me into view|(?:show|showed|shown|turn|turned) up|in (?:the )?(?:picture|view|frame|video))\b|\b(?:shown?|seen)\b[^?]*\b(?:in the (?:picture|video|recording|stream)|on camera)\b"),
     ("screen", r"\bwhat (?:did|does|do|was|is|were) (?:\w+ ){0,4}(?:screen|slide|sign|notice|poster|note|whiteboard|board|label|page|text|banner|message|document)\b[^?]*(?:say|said|read|show|written|about)?|\bwhat (?:text )?(?:was|is|were|did) [^?]*\b(?:on|in) the (?:screen|slide|sign|notice|poster|whiteboard|board|message)\b|\bread (?:me )?the\b"),
     ("summary", r"\bwhat (?:happened|has happened|did i miss|was going on|went on|'s been going on|have i missed)\b|\bsummari[sz]e\b|\bsummary\b|\brecap\b|\bgive me an overview\b"),
     ("report", r"\bwhat (?:did|has|have|does|else did) (?:\w+ ){1,3}(?:say|said|tell|told|mention|mentioned|announce|talk about|ask)\b|\bwhat was (?:said|mentioned|discussed)\b|\btell me (?:all |everything |more )?(?:that )?(?:you know )?about\b|\bwhat (?:do|did|can) you (?:know|remember|recall|tell me) (?:about|of)\b"),
     ("report", r"^who(?:'s| is| was) (?-i:[A-Z][\w'-]*(?: [A-Z][\w'-]*)?)\s*[?.!]*$"),
     ("colour", r"\b(?:what|which) colou?r|\bcolou?r (?:is|was|are|of)\b"),
-    ("money", r"\bhow much (?:\w+ ){0,6}(?:cost|costs|pay|paid|spend|spent|charge|charged|owe|price|worth|rent|earn|money)\b|\bhow much (?:is|was|are|were) (?!left)|\b(?:what|which) (?:is|was|are|were)? ?(?:the )?(?:\w+ ){0,2}(?:price|cost|fee|rent|salary|budget)\b|\bhow expensive\b"),
+    ("money", r"\bhow much (?:\w+ ){0,6}(?:cost|costs|pay|paid|spend|spent|charge|charged|owe|price|worth|rent|earn|money)\b|\bhow much (?:is|was|are|were) (?!left)|\b(?:what|which) (?:is|was|are|were)? ?(?:the )?(?:\w+ ){0,2}(?:price|cost|fee|rent|salary|budget)\b|\bwhat (?:do|does|did|will|would) [^?]*\bcosts?\b|\bhow expensive\b"),
     ("number", r"\bhow (?:many|much|old|tall|far|long|big|heavy|wide|large|high|deep|fast)\b"),
     ("day", r"\b(?:what|which) (?:day|date|weekday)\b|\bon (?:what|which) (?:day|date)\b|\bwhat's the date\b"),
     ("time", r"\b(?:what|which) (?:time|hour)\b|\bat what time\b|\bwhat's the time of\b|\bhow (?:early|late)\b"),
@@ -95,8 +96,8 @@ _CUE_NOUN = re.compile(
     re.I,
 )
 _REFERENCE = re.compile(
-    r"\b(?:at first|originally|initially|in the beginning|to begin with|to start with|first of all|previously|earlier|"
-    r"before (?:it|they|that|he|she|i|we|you)\b.*|before (?:that|then|this|now)|used? to(?: be)?|these days|(?:come|came|comes|brought|bring) up|at the moment|right now|"
+    r"\b(?:at first|originally|initially|(?:in|at) the (?:beginning|start|outset)|in the first place|to begin with|to start with|"
+    r"first of all|previously|earlier|before (?:it|they|that|he|she|i|we|you)\b.*|before (?:that|then|this|now)|used? to(?: be)?|these days|(?:come|came|comes|brought|bring) up|at the moment|right now|"
     r"at present|by the way|in the (?:video|recording|stream|picture|image|frame|background|scene)|on camera|so far|at all|at any (?:point|time))\b",
     re.I,
 )
@@ -107,11 +108,14 @@ _OR = re.compile(
 _PLACED = re.compile(
     r"^(?:is|are|was|were)\b|\b(?:live|work|put|leave|keep|park|store|hide|move|hang|lie)\b", re.I
 )
-_IN_VIEW = re.compile(r"\b(?:visible|on camera|in view|to be seen|on screen)\b", re.I)
+_IN_VIEW = re.compile(
+    r"\b(?:visible|on camera|in(?:to)? view|to be seen|on screen|show(?:n|ed)? up|turn(?:ed)? up|c[ao]me (?=into)|sight of|glimpse of)\b",
+    re.I,
+)
 _SAY_VERBS = frozenset(
     "say tell mention talk speak ask hear announce discuss see show notice appear bring watch know remember look".split()
 )
-_LIGHT_VERBS = frozenset(
+LIGHT_VERBS = frozenset(
     "be do have make go get take come put leave keep say tell mention see use let need want call give happen hold hide lie set store place move find lose sit stand".split()
 )
 _VAGUE_NOUNS = frozenset(
@@ -122,9 +126,20 @@ _VAGUE_NOUNS = frozenset(
 )
 
 
+# "Roughly how long": how sure it must be, not what it is about.
+_LED_BY = re.compile(
+    r"^(?:and |but |so )?(?:\w+ly|about|around|just) (?=(?:how|what|which|where|when|who|at|in|on)\b)",
+    re.I,
+)
+# What is called new is not called so any more when it is asked for, and the other way round.
+_NEWNESS = frozenset("new current".split())
+# What is counted but goes without saying: "got nineteen out of twenty".
+_UNSAID = frozenset("money point mark euro dollar pound franc percent degree".split())
+
+
 def analyse(question: str) -> Analysis:
     """`question`: what is asked, without the agent's name and without words that only say when."""
-    text = " ".join(question.split())
+    text = _LED_BY.sub("", " ".join(question.split()))
     asked: Asked = next((a for a, p in _ASKED if p.search(text)), "open")
     cue = _CUE_NOUN.search(text)
     body = _REFERENCE.sub(" ", text)
@@ -138,7 +153,8 @@ def analyse(question: str) -> Analysis:
     if cue:
         body = body.replace(cue.group(), " ")
     speaker = _speaker(text) if asked == "report" else None
-    terms = _terms(body, asked, speaker)
+    terms = _terms(body, asked, speaker, verb_of(text))
+    terms = _with_unsaid(terms, text, asked)
     return Analysis(
         text=text,
         asked=asked,
@@ -189,13 +205,13 @@ def _supposed_place(text: str) -> str:
     return named[-1] if named else ""
 
 
-def _terms(body: str, asked: Asked, speaker: str | None) -> tuple[Term, ...]:
+def _terms(body: str, asked: Asked, speaker: str | None, verb: str) -> tuple[Term, ...]:
     found: list[Term] = []
     listed = words(body)
     for index, word in enumerate(listed):
         if word.lower in STOP or (word.lower in _VAGUE_NOUNS and not (word.capital and index)):
             continue
-        role = _role(word, index, listed)
+        role = "verb" if word.lower == verb else _role(word, index, listed)
         base = stem(word.lower)
         if role == "verb" and base in _SAY_VERBS:
             continue
@@ -203,11 +219,22 @@ def _terms(body: str, asked: Asked, speaker: str | None) -> tuple[Term, ...]:
             continue
         if role == "noun" and asked in ("thing", "reason") and _subject(body, word):
             role = "proper"  # a name in lower case, or as good as one: its verb decides
-        required = role != "verb"
+        required = role != "verb" and (word.capital or word.lower not in _NEWNESS)
         if asked == "yesno" and (word.lower in WEEKDAYS or role in ("number", "colour")):
             required = False  # that is what is asked about
         found.append(Term(word.lower, base, role, required))
     return tuple(_with_verb(found, asked))
+
+
+def _with_unsaid(terms: tuple[Term, ...], text: str, asked: Asked) -> tuple[Term, ...]:
+    """A unit need not be said, and a number that is known finds what kind of thing it is of."""
+    free = set[str]()
+    if asked in ("number", "money"):
+        free = {t.word for t in terms if t.stem in _UNSAID}
+    elif any(t.role == "number" for t in terms) and (kind := _KIND.match(text)):
+        free = {kind["kind"].lower()}
+    left = tuple(replace(t, required=t.required and t.word not in free) for t in terms)
+    return left if any(t.required for t in left) else terms
 
 
 def _subject(body: str, word: Word) -> bool:
@@ -225,7 +252,7 @@ def _with_verb(found: list[Term], asked: Asked) -> list[Term]:
     ):
         return found
     light = (
-        _LIGHT_VERBS
+        LIGHT_VERBS
         if any(t.required for t in found) and asked == "place"
         else frozenset({"be", "do", "have"})
     )
@@ -248,7 +275,8 @@ def _role(word: Word, index: int, listed: list[Word]) -> TermRole:
             return "proper"
     before = listed[index - 1].lower if index else ""
     after = listed[index + 1].lower if index + 1 < len(listed) else ""
-    if stem(low) in VERBS and before not in _DETERMINERS and not before.endswith("'s"):
+    owned = before.endswith("'s") and before not in STOP  # of "who's waiting" nobody is the owner
+    if stem(low) in VERBS and before not in _DETERMINERS and not owned:
         nominal = low in _NOUN_TOO and (
             after in _BE or before not in _PRONOUNS and after in STOP and before not in STOP
         )
@@ -259,6 +287,7 @@ def _role(word: Word, index: int, listed: list[Word]) -> TermRole:
     return "noun"
 
 
+_KIND = re.compile(r"^(?:what|which) (?P<kind>[a-z]+) (?!of\b)", re.I)
 _DETERMINERS = frozenset(
     "the a an my your his her our their its this that any some no project".split()
 )
@@ -282,12 +311,12 @@ _DETERMINER = (
     r"(?:(?:any|some|the inside of|inside of|inside)\s+)*(?P<article>(?:an?|the|my|one)\s+)?"
 )
 _SEE = re.compile(
-    rf"^.*?\b(?:see|seen|spot|spotted|notice|noticed|saw|there)\b\s*(?:ever |been |also )?{_DETERMINER}(?P<what>.*)$",
+    rf"^.*?\b(?:see|seen|spot|spotted|notice|noticed|saw|there|sight of|glimpse of)\b\s*(?:ever |been |also )?{_DETERMINER}(?P<what>.*)$",
     re.I,
 )
 _APPEARS = re.compile(
     rf"^(?:did|do|does|was|were|is|are|has|have|had)\s+(?!you\b|there\b){_DETERMINER}(?P<what>.+?)\s+"
-    r"(?:(?:ever )?appear|(?:been )?(?:shown|visible|seen)|in the |on camera|on screen)",
+    r"(?:(?:ever )?appear|c[ao]me into|(?:show|showed|turn|turned) up|(?:been )?(?:shown|visible|seen)|in the |on camera|on screen)",
     re.I,
 )
 

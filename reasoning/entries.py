@@ -11,13 +11,17 @@ from reasoning.words import words
 
 _VALUE = re.compile(r"(?:^|[\s:=])(?P<value>[$€£]?\d[\d:.,-]*\d|\d)\W*$")
 
+_LABEL = re.compile(r"^[^\W\d][^:]{1,40}:\s+\S")
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """`shared`: what stands above the entries and goes for all; `entries` as text, in order."""
+    """`shared`: what stands above the entries and goes for all; `entries` as text, in order. Where
+    they are not `apart`, what is asked may be told by several of them."""
 
     shared: str
     entries: tuple[str, ...]
+    apart: bool = True
 
 
 def listing(text: str) -> Listing | None:
@@ -25,7 +29,7 @@ def listing(text: str) -> Listing | None:
     lines = [line.strip() for line in re.split(r"\n| / ", text) if line.strip()]
     if len(lines) < 2:
         return None
-    return _by_heading(lines) or _by_value(lines)
+    return _by_heading(lines) or _by_value(lines) or _by_label(lines)
 
 
 def _by_heading(lines: list[str]) -> Listing | None:
@@ -36,7 +40,8 @@ def _by_heading(lines: list[str]) -> Listing | None:
     if head is None:
         return None
     heads = [n for n, first in enumerate(firsts) if first == head]
-    if ":" in lines[heads[0]] and heads[0] > 0 and len(heads) * 2 <= len(lines):
+    labels = all(lines[n].lower().startswith(f"{head}:") for n in heads)
+    if labels and heads[0] > 0 and len(heads) * 2 <= len(lines):
         # "contact: Ann" twice is what the entries say; what heads them stands above it.
         heads = [n - heads[0] for n in heads]
     ends = [*heads[1:], len(lines)]
@@ -66,6 +71,15 @@ def _by_value(lines: list[str]) -> Listing | None:
     )
 
 
+def _by_label(lines: list[str]) -> Listing | None:
+    """Lines that begin with what they are about: "Mower: 12 April" and "Chainsaw: 30 June"."""
+    labelled = [line for line in lines if _LABEL.match(line)]
+    if len(labelled) < 2:
+        return None
+    shared = [line for line in lines if line not in labelled]
+    return Listing("\n".join(shared), tuple(labelled), apart=False)
+
+
 def _shape(value: str) -> str:
-    """Prices and times are of one shape however many digits they have, codes are not."""
-    return re.sub(r"\d" if value.isdigit() else r"\d+", "0", value)
+    """Prices, times and small numbers are of one shape however many digits they have, codes are not."""
+    return re.sub(r"\d" if value.isdigit() and len(value) > 2 else r"\d+", "0", value)

@@ -60,13 +60,21 @@ _LED_TO = re.compile(
     r"(?=(?:who|what|where|when|which|why|how|whose|did|do|is|are|was|were|have|has|can|could)\b)",
     re.I,
 )
+# What only another person does or is; an agent that watches sees, hears, reads and remembers.
+_OF_YOU = (
+    r"(?:(?:who|what|when|where|why|how|which)\b(?: \w+)? )?(?:are|aren't|were|do|don't|did|didn't|have|haven't) you "
+    r"(?!(?:\w+ly |ever |also |happen to |just |already |still |please |been |able to )*(?:see|hear|listen|read|notic|spot|watch|"
+    r"remember|recall|recogni|know|tell|find|found|catch|caught|show|record|detect|observ|understand|learn|mak|pick))\w"
+)
 # Between people: an offer, a plan, a question about the other's wishes.
 _BETWEEN_PEOPLE = re.compile(
     r"^(?:(?:can|could|would|will) you (?:please )?(?!tell|remind|show|find|recall|summari|see|say|read|repeat|"
     r"list|describe|explain|hear|remember|look up|count|give me)|(?:shall|should|can|could|may) (?:we|i)\b|"
-    r"do you (?:want|like|need|mind|think|have time)|would you like|are you (?:going|free|coming|done|hungry|tired)|"
-    r"have you (?:been|eaten|had|finished|met)|how (?:about|was your|have you)|what do you (?:think|want|mean)|"
-    r"what about (?:you|lunch|dinner|going)|did you (?:sleep|eat|have|get my|enjoy|finish|talk|call|send|buy))",
+    r"do you (?:want|like|need|mind|think|have time)|would you like|how (?:about|was your|have you)|what about (?:you|lunch|dinner|going)|"
+    r"(?:can|could|would|will) (?:some|any)(?:one|body) (?:please )?(?!tell me|remind me|show me|remember|recall|find)|"
+    r"(?:anyone|anybody) (?:for|want|up for|fancy)\b|who (?:wants|fancies|needs|likes)\b|who's (?:next|there|hungry)\b|"
+    r"(?:where were we|what was i saying|what was that)\s*\?|(?:are|is) (?:everyone|everybody|everything) \w+\s*\?|"
+    rf"{_OF_YOU})",
     re.I,
 )
 

@@ -20,6 +20,7 @@ from reasoning.words import (
     VERBS,
     Word,
     colours_of,
+    does_it,
     stem,
     synonymous,
     words,
@@ -74,7 +75,7 @@ class Matcher:
         fitted.sort(key=lambda p: (-p.score, len(p.text)))
         kept: list[Passage] = []
         for passage in fitted:
-            if not any(set(passage.sources) & set(k.sources) for k in kept):
+            if not any(_observed(passage) & _observed(k) for k in kept):
                 kept.append(passage)
         return kept
 
@@ -203,7 +204,9 @@ class Matcher:
         if not telling:
             return text
         kept = [e for n, e in enumerate(listed.entries) if all(in_each[n] for in_each in telling)]
-        return "\n".join([*filter(None, [listed.shared]), *kept]) if kept else None
+        if not kept:
+            return None if listed.apart else text
+        return "\n".join([*filter(None, [listed.shared]), *kept])
 
     def _alike(self, term: Term, word: Word) -> float:
         base = stem(word.lower)
@@ -221,7 +224,9 @@ class Matcher:
             return 0.8
         if term.role == "proper":
             return 0.8 if sounds_like(term.word, word.lower) else 0.0
-        if synonymous(base, term.stem):
+        if synonymous(base, term.stem) or (
+            self.analysis.asked == "person" and does_it(term.word, word.lower)
+        ):
             return 0.9
         if term.role == "colour":
             return 0.0
@@ -259,6 +264,10 @@ class Matcher:
     def _colour_left_out(self, term: Term, text: str) -> bool:
         """'the notebook' may be the red one, 'the blue notebook' is not."""
         return term.role == "colour" and not colours_of(text)
+
+
+def _observed(passage: Passage) -> set[str]:
+    return {source.observation.id for source in passage.sources}
 
 
 def _acts(word: Word, after: Word | None, text: str) -> bool:

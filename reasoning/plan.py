@@ -13,6 +13,7 @@ from reasoning.analysis import Analysis
 from reasoning.evidence import Passage, Source, is_instruction, newest
 from reasoning.matching import Matcher
 from reasoning.nearness import Nearness
+from reasoning.pertinence import changed_hands, pertinent
 from reasoning.planned import Plan, abstain
 from reasoning.retrieval import Retriever, Scope
 from reasoning.timeparse import TimeReference
@@ -103,12 +104,15 @@ async def _decide(
         return _of_several(analysis, found)
     if analysis.alternatives:
         return supposed.of_alternatives(analysis, found, when.history) or abstain()
-    chosen = newest(found, when.history)
+    chosen = newest(pertinent(found, matcher), when.history)
     if analysis.asked == "yesno":
         said = supposed.of_yes_or_no(analysis, chosen[0])
         if said is not None:
             return said
-    if any(is_instruction(p.text) or p.heard_as for p in chosen):
+    quoted = any(
+        is_instruction(p.text) or p.heard_as or changed_hands(analysis.text, p) for p in chosen
+    )
+    if quoted:
         return Plan(tuple(chosen), composed.lines(chosen))
     return Plan(tuple(chosen), whole_when=analysis.asked == "when")
 

@@ -38,7 +38,7 @@ _JUST_NOW = re.compile(
 )
 _DAY = re.compile(r"\b(today|this morning|this afternoon|this evening|yesterday)\b", re.I)
 _FIRST = re.compile(
-    r"\b(?:at first|originally|initially|in the beginning|to begin with|to start with|first of all|"
+    r"\b(?:at first|originally|initially|(?:in|at) the (?:beginning|start|outset)\b(?! of)|in the first place|to begin with|to start with|first of all|"
     r"before (?:it|they|that|he|she|i|we|you)\b.*\b(?:moved?|changed?|put|postponed|rescheduled|took|shifted|went)\w*|"
     r"(?:was|were|did \w+) .*\bfirst\b(?! (?:time|name|floor|aid|class|of)))",
     re.I,

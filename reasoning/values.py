@@ -24,8 +24,9 @@ _TIME = re.compile(
     re.I,
 )
 _DATE = re.compile(
-    rf"\b(?:{'|'.join(WEEKDAYS)})s?\b|\b(?:today|tomorrow|tonight|yesterday|(?:this|next|last) "
-    rf"(?:week(?:end)?|month|year|spring|summer|autumn|winter|night))\b|"
+    rf"\b(?:{'|'.join(WEEKDAYS)})s?\b|\b(?:today|tomorrow|tonight|yesterday|(?:this|next|last|the(?= weekend)|(?:by|at|before|until|after|over) the) "
+    rf"(?:week(?:end)?|month|year|spring|summer|autumn|winter|night|holidays)\b|\b(?:the )?end of (?:the |next |this )?(?:week|month|year|term|day)|"
+    rf"(?:at|by|before|until|till|after|over) (?:Christmas|Easter|New Year))\b|"
     rf"\b(?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?: of)? (?:{'|'.join(MONTHS)})\b|\b(?:{'|'.join(m for m in MONTHS if m not in ('may', 'march'))})\b|"
     rf"\b(?:May|March)(?= \d)|\b(?:in|of|on|this|next|last|until|since) (?:May|March)\b|"
     rf"\b(?:the )\d{{1,2}}(?:st|nd|rd|th)\b|\b\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}\b|\b\d{{4}}-\d{{2}}-\d{{2}}\b|"
@@ -50,13 +51,13 @@ _PLACE = re.compile(
     r"\b(?P<named>(?i:Room|Hall|Building|Floor|Level|Gate|Platform|Street|House|Lab|Studio|Office|Aisle|Bay|Terminal|Desk|Suite) [A-Z0-9][A-Za-z0-9-]*)|"
     r"\b(?:is|are|was|were) (?:now )?with (?P<holder>[A-Z][\w'-]+)|"
     r"\b(?P<home>home|upstairs|downstairs|outside|next door|abroad|online|here)\b|"
-    r"\b(?i:location|venue|place|where|room|address)\s*[:\-] *(?P<label>\S[^\n/]*)|"
+    r"\b(?i:location|venue|place|where|room|address|point|site)\s*[:\-] *(?P<label>\S[^\n/]*)|"
     r"\b(?P<venue>(?:[A-Z][\w'-]+ )*(?i:caf[eé]|restaurant|hotel|lodge|park|library|school|cent(?:re|er)|hall|room|street|station|church|"
     r"museum|theatre|theater|bar|pub|stadium|avenue|square|arena|gallery|auditorium|gym|clinic|hospital|college|campus|canteen|kitchen)\b(?: [A-Z0-9][\w'-]*)*)",
 )
 _REASON = re.compile(
     r"\b(?:because|since|so that|in order to|due to|as (?:it|he|she|they|we|i|the)|thanks to|"
-    r"so (?:we|i|he|she|they|it|you)|to (?:avoid|get|make|help|let|buy|pick|see|visit|save|keep|fix|meet)|"
+    r"so (?:we|i|he|she|they|it|you|the|my|our|his|her)|so [A-Z][a-z]+|that's why|in case|or else|otherwise|owing to|on account of|to (?:avoid|get|make|help|let|buy|pick|see|visit|save|keep|fix|meet)|"
     r"for (?:the|a|an|his|her|their|my|our) \w+|caused by|reason)\b",
     re.I,
 )

@@ -50,7 +50,7 @@ STOP = frozenset(
     "were be been being am do does did done doing has have had having will would shall should can "
     "could may might must of in on at to for from by with about into onto and or but if so as than "
     "then not no nor yes please just really very too also any some someone somebody anyone anybody "
-    "something anything everything again still ever now currently today tonight exactly actually "
+    "something anything everything everyone everybody anywhere somewhere everywhere elsewhere again still ever now currently today tonight exactly actually "
     "well um uh okay ok oh hey hi hello let lets let's i'm i've i'll i'd it's that's there's what's "
     "where's who's when's how's he's she's you're you've we're they're isn't aren't wasn't weren't "
     "don't doesn't didn't won't can't couldn't haven't hasn't hadn't tell remind remember know much "
@@ -77,7 +77,7 @@ IRREGULAR = {
     "lying": "lie", "lay": "lie", "lives": "live", "hung": "hang", "stuck": "stick", "set": "set",
     "closes": "close", "closed": "close", "glasses": "glasses", "moved": "move", "begun": "begin",
     "wallets": "wallet", "dying": "die", "sat": "sit", "fed": "feed", "led": "lead", "fell": "fall",
-    "borrowed": "borrow", "swam": "swim", "sang": "sing", "got": "get", "forgot": "forget",
+    "borrowed": "borrow", "swam": "swim", "sang": "sing", "got": "get", "goes": "go", "forgot": "forget",
     "forgotten": "forget", "adopted": "adopt", "news": "news", "bus": "bus", "series": "series",
 }  # fmt: skip
 
@@ -124,6 +124,18 @@ HYPONYMS: dict[str, frozenset[str]] = {
         "bag": "backpack purse handbag mailbag sack",
         "boat": "canoe gondola speedboat lifeboat catamaran trimaran yawl liner",
         "street": "cab streetcar traffic parking minibus pedestrian crosswalk",
+        "tool": "hammer screwdriver drill saw hatchet shovel plunger corkscrew nail screw carpenter",
+        "luggage": "suitcase backpack rucksack mailbag bag",
+        "train": "locomotive bullet freight passenger streetcar",
+        "plane": "airliner warplane airplane wing",
+        "insect": "bee ant fly cricket grasshopper mantis cockroach beetle ladybug dragonfly butterfly monarch admiral",
+        "fish": "goldfish shark stingray sturgeon eel coho tench lionfish puffer",
+        "hat": "sombrero bonnet bearskin mortarboard cap helmet",
+        "phone": "telephone cellular dial pay-phone",
+        "truck": "pickup engine garbage tow trailer van",
+        "coffee": "espresso mug coffeepot cup",
+        "lamp": "lampshade spotlight torch table",
+        "toy": "teddy puzzle balloon",
         "person": "face faces groom ballplayer diver",
     }.items()
 }
@@ -170,6 +182,8 @@ def stem(word: str) -> str:
         return low
     if low.endswith("ies") and len(low) > 4:
         return low[:-3] + "y"
+    if low.endswith("oes") and len(low) > 6:
+        return low[:-2]
     if low.endswith(("sses", "shes", "ches", "xes", "zes")):
         return low[:-2]
     if low.endswith("s") and not low.endswith(("ss", "us", "is")):
@@ -255,6 +269,11 @@ SYNONYMS: tuple[frozenset[str], ...] = tuple(
         "own have belong",
         "colour color",
         "centre center",
+        "page p pp",
+        "extension ext",
+        "telephone phone tel",
+        "gather assemble meet",
+        "borrow lend",
     )
 )
 
@@ -262,6 +281,14 @@ SYNONYMS: tuple[frozenset[str], ...] = tuple(
 def colours_of(text: str) -> list[str]:
     """Colour words of a text, lower case."""
     return [w.lower for w in words(text) if w.lower in COLOURS]
+
+
+def does_it(verb: str, doer: str) -> bool:
+    """Is that the one who does it: "moderating" and "moderator", "coaches" and "coach"?"""
+    if not re.search(r"(?:er|or)s?$", doer):
+        return False
+    base = re.sub(r"(?:er|or)s?$", "", doer)
+    return len(base) >= 4 and re.sub(r"(?:ing|ed|es|s|e)$", "", verb) == base
 
 
 def is_number(lower: str) -> bool:

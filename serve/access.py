@@ -37,7 +37,8 @@ class Presented(BaseModel):
 def guard(app: FastAPI, token: str | None, host: str) -> None:
     """Asks every request for the token, where there is one, and keeps other sites' pages from
     acting in a person's name. `app.state.open_paths` names what else is open: a path that ends in
-    "/" opens all beneath it, "/" itself only the page.
+    "/" opens all beneath it, "/" itself only the page. `request.state.known` says whether who asks
+    was let in, or only the path is open.
     """
     app.include_router(_session(token))
     # Without a token only this machine may ask, by a name of its own: a page whose name was made to
@@ -69,6 +70,7 @@ def guard(app: FastAPI, token: str | None, host: str) -> None:
                 "send Authorization: Bearer <token>",
                 {"WWW-Authenticate": "Bearer"},
             )
+        request.state.known = known
         response = await call_next(request)
         # No other page may put ours in a frame and have it clicked.
         response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
@@ -131,7 +133,8 @@ def _same(given: str, expected: str) -> bool:
 
 
 def _has_bearer(request: Request, token: str) -> bool:
-    return _same(request.headers.get("authorization", ""), f"Bearer {token}")
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and _same(given.strip(), token)
 
 
 def _has_cookie(request: Request, token: str) -> bool:

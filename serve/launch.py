@@ -65,6 +65,8 @@ def running(settings: Settings, say: Callable[[str], None] = log.info) -> Iterat
             logging_level=logging.getLevelNamesMapping()[settings.log_level],
             namespace="lookback",
         )
+        # Until it is up it can be stopped as by Ctrl-C; Ray's own way prints a trace and aborts.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         if settings.log_level != "DEBUG":
             _end_needless()
         try:

@@ -29,12 +29,14 @@ def router(hub: Hub) -> APIRouter:
 
 
 def shown(settings: Settings) -> list[dict[str, Any]]:
-    """Every setting as {name, value, description}; a secret's value is "set" or "not set"."""
+    """Every setting as {name, value, description, changed}: whether its value is not the default. A
+    secret's value is "set" or "not set"."""
     return [
         {
             "name": name,
             "value": _plain(name, getattr(settings, name)),
             "description": field.description or "",
+            "changed": getattr(settings, name) != field.get_default(call_default_factory=True),
         }
         for name, field in type(settings).model_fields.items()
     ]

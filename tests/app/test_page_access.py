@@ -88,6 +88,9 @@ def test_the_settings_in_force_show_no_secret(private_site: Site) -> None:
     shown = {one["name"]: one["value"] for one in body.json()["settings"]}
     assert shown["token"] == "set"
     assert shown["agent_name"] == "Lookback"
+    changed = {one["name"] for one in body.json()["settings"] if one["changed"]}
+    assert "token" in changed
+    assert "agent_name" not in changed
     assert TOKEN not in body.text
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
 
+from perception.records import Moment, Observation, Role, Stream
 from tests.app.conftest import Visitor
 from tests.app.site import Site
 
@@ -101,6 +103,21 @@ async def test_what_happens_on_the_stream_is_shown_as_it_happens(
     await expect(page.locator(".bubble.interrupted")).to_contain_text("Before that")
 
 
+async def test_a_voice_that_was_off_at_the_start_can_be_switched_on(
+    page_site: Site, visitor: Visitor
+) -> None:
+    """Begun without it, a session had no track for it, and the switch did nothing."""
+    page = await visitor.open(page_site.url)
+    voice, sound = page.get_by_role("button", name="Voice"), page.locator(".stage audio")
+    await voice.click()
+    await page.get_by_role("button", name="Start watching").click()
+    await expect(page.locator(".light")).to_contain_text("Recording")
+    await page.wait_for_function("() => document.querySelector('.stage audio').srcObject")
+    assert await sound.evaluate("one => one.muted")
+    await voice.click()
+    assert not await sound.evaluate("one => one.muted")
+
+
 async def test_a_reloaded_page_goes_on_with_the_same_stream(
     page_site: Site, visitor: Visitor
 ) -> None:
@@ -113,6 +130,56 @@ async def test_a_reloaded_page_goes_on_with_the_same_stream(
     )
     calls = {url for url in visitor.fetched if "/whip?stream_id=" in url}
     assert {url.partition("stream_id=")[2] for url in calls} == {stream_id}
+
+
+def watched_before(running: Site, stream_id: str) -> None:
+    """An earlier session on the stream, with a question that was answered and one that was not."""
+    said: list[tuple[float, str, Role]] = [
+        (10.0, "The umbrella is in the hall.", "statement"),
+        (20.0, "Where is the umbrella?", "question"),
+        (21.0, "It is in the hall.", "answer"),
+        (30.0, "And the gloves?", "question"),
+    ]
+    seen = tuple(
+        Observation(stream_id, "speech", start, start + 2, text, role=role)
+        for start, text, role in said
+    )
+    begun = datetime.now(UTC) - timedelta(days=1)
+    moment = Moment(stream_id, 10.0, 34.0, seen)
+    running.store.remember(Stream(stream_id, begun, "webrtc", 34.0), [moment], {})
+
+
+async def test_starting_again_goes_on_with_what_was_remembered_before(
+    page_site: Site, visitor: Visitor
+) -> None:
+    """Each start had begun a stream of its own, and what was shown yesterday could not be asked."""
+    stream_id = f"{visitor.name}.live-2026-03-02-090000"
+    watched_before(page_site, stream_id)
+    page = await visitor.open(page_site.url)
+    await expect(page.locator(".resting")).to_contain_text("Goes on with Live, Mon")
+    await page.get_by_role("button", name="Start watching").click()
+    lines, talk = page.get_by_role("log", name="Heard and seen"), page.locator(".talk-log")
+    for place in (lines, talk):
+        await expect(place).to_contain_text("It is in the hall.")
+        await expect(place).to_contain_text("And the gloves?")
+    assert await talk.locator(".bubble.answer").count() == 1
+    await expect(page.locator(".live-strip .frame").first).to_contain_text("The umbrella is")
+    await expect(page.locator(".stage")).to_have_attribute(
+        "data-state", "listening", timeout=20_000
+    )
+    other = await visitor.open(page_site.url)  # a second tab begins its own, and takes nothing
+    await other.get_by_role("button", name="Start watching").click()
+    await expect(other.locator(".stage")).to_have_attribute(
+        "data-state", "listening", timeout=20_000
+    )
+    await expect(page.locator(".light")).to_contain_text("Recording")
+    begun = [url.partition("stream_id=")[2] for url in visitor.fetched if "/whip?" in url]
+    assert begun[0] == stream_id
+    assert stream_id not in begun[1:]
+    await page.get_by_role("button", name="Stop recording").click()
+    await page.get_by_role("button", name="Start afresh").click()
+    await expect(lines).not_to_contain_text("umbrella")
+    await expect(page.locator(".light")).to_contain_text("Recording")
 
 
 async def test_refused_devices_are_told_in_a_sentence(page_site: Site, visitor: Visitor) -> None:

@@ -109,6 +109,7 @@ async def test_a_moment_is_pinned_by_keyboard_from_the_results_and_from_its_evid
     page = await visitor.open(page_site.url, "memory")
     await page.get_by_role("searchbox").fill("remote")
     await page.keyboard.press("Enter")
+    await expect(page.locator(".searching")).to_contain_text("best first")  # not the latest
     row = page.get_by_role("list", name="Results").get_by_role("listitem")
     row = row.filter(has_text="second drawer")
     keep = row.get_by_role("button", name="Keep the moment at 0:04")

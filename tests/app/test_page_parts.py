@@ -33,13 +33,13 @@ CASES = [
         "whip.js",
         """links('<stun:stun.example.org>; rel="ice-server", '
             + '<turn:turn.example.org?transport=udp>; rel="ice-server"; username="ann"; '
-            + 'credential="pass,word"; credential-type="password", </next>; rel="next"')""",
+            + String.raw`credential="pass,\\"word"; credential-type="password", </next>; rel="next"`)""",
         [
             {"urls": "stun:stun.example.org"},
             {
                 "urls": "turn:turn.example.org?transport=udp",
                 "username": "ann",
-                "credential": "pass,word",
+                "credential": 'pass,"word',
             },
         ],
     ),

@@ -24,6 +24,11 @@ async def test_a_recording_is_watched_with_progress_and_played_where_it_is_cited
     await expect(page.get_by_role("heading", name="sample.mp4")).to_be_visible()
     moments = page.locator("#panel-recordings .strip").get_by_role("button")
     await expect(moments.first).to_be_visible(timeout=60_000)
+    await page.reload()  # goes on showing how far it is
+    await expect(page.get_by_role("progressbar")).to_be_visible()
+    await page.get_by_role("button", name="sample.mp4").first.click()
+    await page.locator("#files").set_input_files(SAMPLE)
+    await expect(moments.nth(1)).to_be_visible(timeout=60_000)
     await expect(page.get_by_role("progressbar")).to_have_count(0, timeout=120_000)
     row = page.get_by_role("button", name="sample.mp4").first
     await expect(row).to_contain_text("1:5")
@@ -34,6 +39,9 @@ async def test_a_recording_is_watched_with_progress_and_played_where_it_is_cited
     await page.reload()
     await page.get_by_role("button", name="sample.mp4").first.click()
     await expect(page.locator("#panel-recordings")).to_contain_text("Drop the same file again")
+    await page.locator("#files").set_input_files(SAMPLE)
+    await page.wait_for_function("video => video.readyState", arg=await video.element_handle())
+    await expect(page.get_by_role("progressbar")).to_have_count(0)
 
 
 async def test_a_file_that_is_no_recording_is_refused_in_a_sentence(

@@ -24,6 +24,9 @@ pytestmark = pytest.mark.unit
         ),
         ("Ada\ncontact: Pia\nBert\ncontact: Lou", "", ("Ada\ncontact: Pia", "Bert\ncontact: Lou")),
         ("Menu / Tea 2.50 / Steak 11.20", "Menu", ("Tea 2.50", "Steak 11.20")),
+        ("Opening\nPool 2: 9:00\nPool 4: 7:30", "Opening", ("Pool 2: 9:00", "Pool 4: 7:30")),
+        ("Gates\nRiga 4\nBari 17", "Gates", ("Riga 4", "Bari 17")),
+        ("Due\nBoiler: in May\nPump: in June", "Due", ("Boiler: in May", "Pump: in June")),
         ("Oslo\n08:15\nTurin\n09:40", "", ("Oslo\n08:15", "Turin\n09:40")),
     ],
 )

@@ -30,6 +30,9 @@ QUESTIONS = [
     ("Remind me where the passport is.", "Remind me where the passport is."),
     ("Who is the contact for project Lantern?", "Who is the contact for project Lantern?"),
     ("Was there a dog in the picture?", "Was there a dog in the picture?"),
+    ("Have you seen my gloves?", "Have you seen my gloves?"),
+    ("What did you hear about the ferry?", "What did you hear about the ferry?"),
+    ("Can anyone tell me where the mop is?", "Can anyone tell me where the mop is?"),
     ("How many times did I water the plants?", "How many times did I water the plants?"),
 ]
 
@@ -68,6 +71,14 @@ STATEMENTS = [
     "What do you think?",
     "And then he asked me where I was going.",
     "I wonder. Anyway, let's go.",
+    "Did you water the ferns?",
+    "Why are you limping?",
+    "Which flavour do you prefer?",
+    "Have you already packed?",
+    "Can somebody tell Ruth that the taxi leaves at nine?",
+    "Anybody for another slice?",
+    "Who needs a lift?",
+    "Sorry, where were we?",
 ]
 
 

@@ -9,6 +9,7 @@ export class Conversation {
   /** `stream()` gives {streamId} to ask, {} to ask everything, or {problem}: a sentence; or a promise. */
   constructor({ label, stream, empty, examples = [], placeholder = "Ask about anything seen or said" }) {
     this.stream = stream;
+    this.timed = true; // whether an answer says how soon it came
     this.pending = null; // the spoken question's answer while it is written
     this.heard = null; // the same until the next one: it may be interrupted while it is spoken
     this.asking = null;
@@ -101,13 +102,37 @@ export class Conversation {
     this.pending = null;
   }
 
+  /** What was asked and answered before the page came to be; of its evidence nothing is known. */
+  recall(observations) {
+    if (!this.empty.isConnected) return;
+    let answer = null;
+    for (const seen of observations) {
+      if (seen.role === "question") {
+        answer?.unanswered();
+        answer = this.exchange(seen.text, { at: seen.start });
+      } else if (seen.role === "answer" && answer) {
+        answer.finish({ answer: seen.text, citations: [], abstained: false });
+        if (seen.ref === "interrupted") answer.interrupt();
+        answer = null;
+      }
+    }
+    answer?.unanswered();
+  }
+
+  /** The connection broke: what was being answered will not come any more. */
+  broken() {
+    if (!this.pending || this.pending.done) return;
+    if (this.pending.begun) this.pending.interrupt();
+    else this.pending.fail("The connection broke before the answer came; please ask again.");
+  }
+
   /** A question's bubble and the empty answer under it. */
   exchange(text, { spoken = false, at = null } = {}) {
     const bubble = el("div", { class: "bubble asked" },
       spoken && el("span", { class: "spoken", title: "Spoken" }, icon("microphone"), el("span", { class: "unseen" }, "Spoken: ")),
       el("span", { dir: "auto" }, text),
       at !== null && el("span", { class: "bubble-time" }, clock(at)));
-    const answer = new AnswerBubble(this.log);
+    const answer = new AnswerBubble(this.log, !spoken || this.timed);
     followEnd(this.log, () => {
       this.empty.remove();
       this.log.append(bubble, answer.node);
@@ -118,8 +143,9 @@ export class Conversation {
 }
 
 class AnswerBubble {
-  constructor(log) {
+  constructor(log, timed) {
     this.log = log;
+    this.timed = timed;
     this.done = false;
     this.text = el("p", { class: "answer-text", dir: "auto" });
     this.dots = el("span", { class: "dots", role: "img", "aria-label": "Thinking" }, el("i"), el("i"), el("i"));
@@ -145,7 +171,7 @@ class AnswerBubble {
       fill(this.below,
         answer.citations.length > 0 && el("ul", { class: "evidences", "aria-label": "Evidence" },
           answer.citations.map((cited) => el("li", {}, evidence(cited)))),
-        !answer.abstained && seconds >= 0.1 && el("p", { class: "answer-note" }, `began after ${seconds.toFixed(1)} s`));
+        this.timed && !answer.abstained && seconds >= 0.1 && el("p", { class: "answer-note" }, `began after ${seconds.toFixed(1)} s`));
     });
   }
 
@@ -158,6 +184,13 @@ class AnswerBubble {
     this.end();
     this.node.classList.add("interrupted");
     this.below.prepend(el("p", { class: "answer-note" }, "Interrupted"));
+  }
+
+  /** A question that nobody answered stands alone. */
+  unanswered() {
+    if (this.done) return;
+    this.end();
+    this.node.remove();
   }
 
   fail(text) {

@@ -77,6 +77,15 @@ export function followEnd(list, change) {
   if (atEnd) list.scrollTop = list.scrollHeight;
 }
 
+/** Puts an item that happened at `start` in its place in a list ordered by time. */
+export function insertByTime(list, item, start) {
+  item.dataset.start = start;
+  let before = list.lastElementChild;
+  while (before && Number(before.dataset.start) > start) before = before.previousElementSibling;
+  if (before) before.after(item);
+  else list.prepend(item);
+}
+
 export function store(name, value) {
   try {
     if (value === undefined) return localStorage.getItem(`lookback.${name}`);

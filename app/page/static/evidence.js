@@ -1,8 +1,9 @@
 // A piece of evidence as a thumbnail with its time, which opens the moment it is from.
 
-import { clock, el } from "./dom.js";
+import { el, insertByTime } from "./dom.js";
 import { icon, KINDS } from "./icons.js";
 import { openMoment } from "./moment.js";
+import { timeOf } from "./session.js";
 
 const KEYFRAMES = "/v1/moments/";
 
@@ -23,15 +24,15 @@ export function evidence(cited) {
   return el("button", {
     class: "evidence",
     type: "button",
-    "aria-label": `${verb} at ${clock(cited.start)}: ${said.slice(0, 160)}`,
+    "aria-label": `${verb} at ${timeOf(cited.stream_id, cited.start)}: ${said.slice(0, 160)}`,
     title: said.slice(0, 300),
     onclick: () => openMoment(cited.moment_id, { streamId: cited.stream_id, quote: cited.quote, at: cited.start }),
   },
   picture(cited.keyframe, cited.kind),
-  el("span", { class: "evidence-time" }, clock(cited.start)));
+  el("span", { class: "evidence-time" }, timeOf(cited.stream_id, cited.start)));
 }
 
-/** A strip of moments that grows at its end. */
+/** A strip of moments in the order of time. */
 export class Strip {
   constructor(label, { empty, longest = 240 } = {}) {
     this.list = el("ol", { class: "strip", "aria-label": label, tabindex: "0" });
@@ -54,18 +55,19 @@ export class Strip {
     this.empty.hidden = true;
     const kind = moment.observations?.[0]?.kind || "vision";
     const text = moment.text.replaceAll("\n", " / ");
+    const time = timeOf(moment.stream_id, moment.start);
     const atEnd = this.list.scrollWidth - this.list.scrollLeft - this.list.clientWidth < 120;
-    this.list.append(el("li", { class: follow ? "arriving" : null },
+    insertByTime(this.list, el("li", { class: follow ? "arriving" : null },
       el("button", {
         class: "frame",
         type: "button",
-        "aria-label": `Moment at ${clock(moment.start)}: ${text.slice(0, 120)}`,
+        "aria-label": `Moment at ${time}: ${text.slice(0, 120)}`,
         title: text.slice(0, 300),
         onclick: () => openMoment(moment.moment_id, { streamId: moment.stream_id, at: moment.start }),
       },
       moment.keyframe ? picture(moment.keyframe, kind) : el("span", { class: "no-picture words" }, icon(kind),
         el("span", {}, text.slice(0, 60))),
-      el("span", { class: "evidence-time" }, clock(moment.start)))));
+      el("span", { class: "evidence-time" }, time))), moment.start);
     if (this.list.childElementCount > this.longest) this.list.firstElementChild.remove();
     if (follow && atEnd) this.list.scrollLeft = this.list.scrollWidth;
   }

@@ -3,7 +3,7 @@
 import { clock, el, plural, store } from "./dom.js";
 import { get, sentence, server } from "./api.js";
 import { notice, settle } from "./notices.js";
-import { inScope, newLiveId, scope, streamName } from "./session.js";
+import { heldLive, holdLive, inScope, mine, newLiveId, scope, streamName } from "./session.js";
 import { follow } from "./follow.js";
 import { Conversation } from "./conversation.js";
 import { Strip } from "./evidence.js";
@@ -19,6 +19,8 @@ const RESUME_WITHIN = 10 * 60 * 1000; // ms after which a reloaded page no longe
 const RESUME = "resume";
 const ENDED_BY_PAGE = "ended by the sender";
 const TROUBLE = "trouble";
+const CAUGHT_UP = 3600; // seconds of a stream's end that are shown of what was before
+const RECALLED = 40; // questions and answers of it
 
 export class LiveTab {
   constructor() {
@@ -27,7 +29,8 @@ export class LiveTab {
     this.voiceOn = store("voice") !== "off";
     this.transcript = new Transcript();
     this.stage = new Stage({
-      start: () => this.start(),
+      start: () => this.start({ streamId: this.last?.stream_id }),
+      afresh: () => this.start(),
       stop: () => {
         settle("call");
         this.stop();
@@ -67,7 +70,10 @@ export class LiveTab {
 
   listen() {
     server.addEventListener("back", () => this.catchUp());
-    forgotten.addEventListener("forgotten", () => (this.session ? this.redraw() : this.lastStream()));
+    forgotten.addEventListener("forgotten", async () => {
+      if (!this.session) await this.lastStream();
+      this.redraw();
+    });
     scope.addEventListener("change", () => !this.session && this.lastStream());
     this.lastStream();
     if (!supported()) {
@@ -111,44 +117,62 @@ export class LiveTab {
     return { problem: "There is nothing to look back on yet: start watching, or drop a recording in Recordings." };
   }
 
-  /** Before a session: the newest one stays to be asked about. */
+  /** Before a session: the newest one stays to be asked about, and our own is what goes on. */
   lastStream() {
     this.looked = this.findLast();
+    return this.looked;
   }
 
   async findLast() {
     try {
       const { streams } = await get("/v1/streams");
+      const live = streams.filter((one) => one.source === "webrtc").reverse();
+      this.last = live.find((one) => mine(one.stream_id)) ?? null;
+      this.stage.goesOn(this.last && streamName(this.last.stream_id));
       if (this.session) return;
-      const [latest] = inScope(streams).filter((one) => one.source === "webrtc" || one.stream_id.includes("live-"));
+      const [latest] = [...(scope.everything ? live : [this.last].filter(Boolean)), ...inScope(streams)];
+      this.reached = latest?.seconds ?? 0;
+      if ((latest?.stream_id ?? null) === this.streamId) return;
       this.streamId = latest?.stream_id ?? null;
+      this.talk.clear();
       this.redraw();
     } catch (failure) {
       notice("streams", sentence(failure));
     }
   }
 
-  async start({ streamId = newLiveId(), wanted = { camera: true, microphone: true } } = {}) {
+  /** A stream that is known goes on, unless another tab of ours is at it. */
+  async start({ streamId = null, wanted = { camera: true, microphone: true } } = {}) {
     this.stage.startButton.disabled = true;
     const some = await this.sources.open(wanted);
+    await this.looked;
+    const known = streamId && !(await heldLive(streamId)) ? streamId : null;
     this.stage.startButton.disabled = false;
     if (!some) return;
+    this.begin(known ?? newLiveId());
+    if (this.reached) this.catchUp();
+    await this.session.start({ video: this.sources.video, audio: this.sources.audio });
+  }
+
+  begin(streamId) {
     this.streamId = streamId;
+    this.reached = this.last?.stream_id === streamId ? this.last.seconds : 0;
     this.talk.clear();
     this.transcript.clear();
     this.strip.clear();
-    this.session = new WhipSession(streamId, { voice: this.voiceOn });
+    this.release = holdLive(streamId);
+    this.session = new WhipSession(streamId);
     this.hear(this.session);
     this.stage.show("connecting");
     this.shown();
     this.unfollow = follow(streamId, (kind, body) => this.onEvent(kind, body), () => this.catchUp());
-    await this.session.start({ video: this.sources.video, audio: this.sources.audio });
   }
 
   hear(session) {
     const current = (run) => (event) => this.session === session && run(event);
     session.addEventListener("connected", current(() => {
       settle("call", "Live again, with the same memory.");
+      this.talk.broken();
       this.stage.show("listening");
     }));
     session.addEventListener("lost", current((event) => {
@@ -174,6 +198,7 @@ export class LiveTab {
     const session = this.session;
     this.session = null;
     this.unfollow?.();
+    this.release?.();
     this.sources.releaseAll();
     this.stage.sound.srcObject = null;
     this.transcript.partial("");
@@ -181,6 +206,7 @@ export class LiveTab {
     this.stage.show("off");
     sessionStorage.removeItem(RESUME);
     await session?.stop();
+    this.lastStream();
   }
 
   switchVoice() {
@@ -188,7 +214,6 @@ export class LiveTab {
     store("voice", this.voiceOn ? "on" : "off");
     this.stage.press("voice", this.voiceOn);
     this.stage.sound.muted = !this.voiceOn;
-    if (this.session) this.session.voice = this.voiceOn;
     this.session?.control({ voice: this.voiceOn });
   }
 
@@ -209,7 +234,7 @@ export class LiveTab {
   async resume() {
     const had = JSON.parse(sessionStorage.getItem(RESUME) || "null");
     sessionStorage.removeItem(RESUME);
-    if (!had) return;
+    if (!had || (await heldLive(had.streamId))) return; // a tab made from this one has what it had
     const name = streamName(had.streamId);
     if (Date.now() - had.at < RESUME_WITHIN && (await alreadyAllowed())) {
       notice(RESUME, `The page was reloaded; going on with ${name}.`, { tone: "good" });
@@ -236,6 +261,7 @@ export class LiveTab {
   }
 
   progress({ stream_time: time, lag, dropped }) {
+    this.reached = time;
     this.transcript.reached(time);
     const behind = lag >= 1 ? `, ${lag.toFixed(1)} s behind` : "";
     this.lag.textContent = `${clock(time)}${behind}${dropped ? `, ${plural(dropped, "frame")} skipped` : ""}`;
@@ -266,6 +292,7 @@ export class LiveTab {
 
   redraw() {
     this.strip.clear();
+    this.transcript.clear();
     this.lag.textContent = "";
     return this.catchUp();
   }
@@ -274,8 +301,14 @@ export class LiveTab {
   async catchUp() {
     if (!this.streamId) return;
     try {
-      const { moments } = await get(`/v1/streams/${encodeURIComponent(this.streamId)}/timeline`);
+      const { streamId } = this;
+      const start = Math.max(0, this.reached - CAUGHT_UP);
+      const { moments } = await get(`/v1/streams/${encodeURIComponent(streamId)}/timeline?start=${start}`);
+      if (this.streamId !== streamId) return;
       for (const moment of moments) this.strip.add(moment);
+      const seen = moments.flatMap((one) => one.observations).sort((a, b) => a.start - b.start);
+      for (const one of seen) this.transcript.add(one);
+      this.talk.recall(seen.filter((one) => one.role === "question" || one.role === "answer").slice(-RECALLED));
       this.strip.list.scrollLeft = this.strip.list.scrollWidth;
     } catch (failure) {
       if (failure.code === "stream_not_found" && !this.session) this.streamId = null;

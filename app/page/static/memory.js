@@ -23,7 +23,8 @@ export class MemoryTab {
     this.streams = [];
     this.kinds = new Set();
     this.query = el("input", { type: "search", id: "query", placeholder: "Keys, door code, what Ines said …",
-      "aria-label": "Search the memory", maxlength: 500 });
+      "aria-label": "Search the memory", maxlength: 500,
+      oninput: () => !this.query.value && this.search() }); // emptied, it shows the latest again
     this.stream = el("select", { id: "in-stream", onchange: () => this.search() });
     this.from = el("input", { type: "datetime-local", id: "from", onchange: () => this.search() });
     this.to = el("input", { type: "datetime-local", id: "to", onchange: () => this.search() });

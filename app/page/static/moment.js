@@ -36,6 +36,7 @@ export function openMoment(momentId, { streamId, quote = null, at = null }) {
     const index = around.moments.findIndex((one) => one.moment_id === id);
     fill(body, drawn(moment, around, { marked, second, before: around.moments[index - 1],
       after: around.moments[index + 1], show, dialog }));
+    body.querySelector(".cited")?.scrollIntoView({ block: "nearest" });
   }
 
   show(momentId, { quote, at });
@@ -63,7 +64,7 @@ function drawn(moment, around, { marked, second, before, after, show, dialog }) 
       step(after, "after", "The moment after")),
     el("h3", {}, "Around it"),
     el("ol", { class: "around" }, aroundOf(around, moment, marked)),
-    el("div", { class: "row end" },
+    el("div", { class: "row end sheet-foot" },
       pinButton(moment.moment_id, moment.pinned, { what: `the moment at ${clock(moment.start)}` }),
       originals.has(moment.stream_id) && el("button", {
         class: "primary",

@@ -9,11 +9,13 @@ import { Conversation } from "./conversation.js";
 import { Strip } from "./evidence.js";
 import { forgetting, forgotten } from "./forget.js";
 import { originals } from "./originals.js";
-import { Upload } from "./upload.js";
+import { Upload, underWay } from "./upload.js";
+
+const MISSED = 5; // seconds of a file that may be missing at its end though it was watched whole
 
 export class RecordingsTab {
   constructor({ show }) {
-    this.entries = new Map(); // stream id → {streamId, seconds, upload, node, …}
+    this.entries = new Map(); // stream id → {streamId, seconds, upload, node, talk, …}
     this.chosen = null;
     this.input = el("input", { type: "file", multiple: true, accept: "video/*,audio/*,.mkv", class: "unseen", id: "files",
       onchange: () => {
@@ -25,12 +27,7 @@ export class RecordingsTab {
       el("strong", {}, "Drop recordings here, or choose files"),
       el("span", {}, "Video or sound, in any common format. They are watched on this server, and nowhere else."));
     this.list = el("ul", { class: "recordings", "aria-label": "Recordings" });
-    this.talk = new Conversation({
-      label: "Questions about this recording",
-      stream: () => this.askable(),
-      empty: "Ask what was said, shown or written in it. Every answer takes you to the second it rests on.",
-      examples: ["What was it about?", "What was written on the screen?", "Who said what, and when?"],
-    });
+    this.talkPlace = el("div", { class: "recording-talk" });
     this.strip = new Strip("Moments of this recording", { empty: "Moments gather here while it is watched." });
     this.video = el("video", { controls: true, playsinline: true, preload: "metadata", "aria-label": "The original recording" });
     this.playerNote = el("p", { class: "quiet-text" });
@@ -41,7 +38,7 @@ export class RecordingsTab {
         el("section", { class: "recording-left", "aria-labelledby": "recording-title" },
           el("div", { class: "card player" }, this.video, this.playerNote),
           el("section", { class: "card", "aria-label": "Moments" }, this.strip.node)),
-        this.talk.node));
+        this.talkPlace));
     this.node = el("div", { class: "recordings-tab" },
       el("section", { class: "card shelf", "aria-label": "Your recordings" }, this.drop, this.input, this.list),
       this.detail);
@@ -49,7 +46,20 @@ export class RecordingsTab {
     originals.playedBy((streamId, seconds) => this.play(streamId, seconds));
     this.acceptDrops();
     scope.addEventListener("change", () => this.refresh());
-    forgotten.addEventListener("forgotten", () => this.refresh());
+    forgotten.addEventListener("forgotten", ({ detail }) => {
+      if (detail.stream_id && detail.start === undefined) this.remove(detail.stream_id);
+      this.refresh();
+    });
+    this.goOn();
+  }
+
+  /** What was under way when the page was reloaded. */
+  goOn() {
+    for (const [streamId, state] of Object.entries(underWay())) {
+      const entry = this.entry(streamId, null);
+      if (state === "watching") this.upload(entry);
+      else this.drawFailed(entry, "The page was reloaded while this was being sent; drop the file again.");
+    }
   }
 
   acceptDrops() {
@@ -74,7 +84,7 @@ export class RecordingsTab {
       const kept = inScope(streams).filter((one) => one.source !== "webrtc");
       const known = new Set(kept.map((one) => one.stream_id));
       for (const [id, entry] of this.entries) {
-        if (!known.has(id) && !entry.upload) this.remove(id);
+        if (!known.has(id) && !entry.upload && !entry.problem) this.remove(id);
       }
       for (const stream of kept.reverse()) this.entry(stream.stream_id, stream.seconds);
     } catch (failure) {
@@ -87,34 +97,47 @@ export class RecordingsTab {
       const streamId = recordingId(file);
       originals.keep(streamId, file);
       const entry = this.entry(streamId, null);
-      if (!entry.upload && !entry.seconds) this.upload(entry, file);
       this.choose(streamId);
+      this.watchOnce(entry, file);
     }
   }
 
-  upload(entry, file) {
-    entry.upload = new Upload(entry.streamId, file, {
+  /** One that is remembered to its end is only played. */
+  async watchOnce(entry, file) {
+    if (entry.upload) return;
+    if (entry.seconds && !entry.problem) {
+      const lasts = await originals.lasts(entry.streamId);
+      if (entry.upload || lasts === null || lasts <= entry.seconds + MISSED) return;
+    }
+    this.upload(entry, file);
+  }
+
+  upload(entry, file = null) {
+    entry.problem = null;
+    entry.upload = new Upload(entry.streamId, {
       changed: (state) => this.drawProgress(entry, state),
       moment: (moment) => this.chosen === entry.streamId && this.strip.add(moment, { follow: true }),
-      answered: (answer) => this.chosen === entry.streamId && this.talk.answered(answer),
+      answered: (answer) => entry.talk.answered(answer),
       done: (replay) => {
         entry.upload = null;
         entry.seconds = replay.stream_time;
+        entry.bar = null;
         this.drawEntry(entry);
         if (this.chosen === entry.streamId) this.fillStrip(entry.streamId);
       },
       failed: (text) => {
         entry.upload = null;
         this.drawFailed(entry, text);
+        this.refresh();
       },
     });
-    entry.upload.start();
+    entry.upload.start(file);
   }
 
   entry(streamId, seconds) {
     let entry = this.entries.get(streamId);
     if (!entry) {
-      entry = { streamId, seconds, upload: null, node: el("li", {}) };
+      entry = { streamId, seconds, upload: null, problem: null, node: el("li", {}), talk: this.talkOf(streamId) };
       this.entries.set(streamId, entry);
       this.list.prepend(entry.node);
       this.drawEntry(entry);
@@ -123,6 +146,17 @@ export class RecordingsTab {
       this.drawEntry(entry);
     }
     return entry;
+  }
+
+  talkOf(streamId) {
+    const talk = new Conversation({
+      label: "Questions about this recording",
+      stream: () => ({ streamId }),
+      empty: "Ask what was said, shown or written in it. Every answer takes you to the second it rests on.",
+      examples: ["What was it about?", "What was written on the screen?", "Who said what, and when?"],
+    });
+    talk.timed = false; // a recording is watched faster than anybody asks
+    return talk;
   }
 
   remove(streamId) {
@@ -142,7 +176,9 @@ export class RecordingsTab {
       icon("film"), el("span", { class: "recording-name", dir: "auto" }, name),
       entry.seconds ? el("span", { class: "quiet-text" }, clock(entry.seconds)) : null),
       !entry.upload && el("button", { class: "bare", type: "button", "aria-label": `Forget ${name}`,
-        onclick: () => forgetting({ stream_id: entry.streamId }, `all of ${name}`) }, icon("bin")));
+        onclick: () => (entry.seconds ? forgetting({ stream_id: entry.streamId }, `all of ${name}`)
+          : this.remove(entry.streamId)) }, icon("bin")),
+      entry.problem && el("p", { class: "problem", role: "alert" }, entry.problem));
   }
 
   drawProgress(entry, { label, share, eta }) {
@@ -159,11 +195,12 @@ export class RecordingsTab {
 
   drawFailed(entry, text) {
     entry.bar = null;
+    entry.problem = text;
     this.drawEntry(entry);
-    entry.node.append(el("p", { class: "problem", role: "alert" }, text));
   }
 
   choose(streamId) {
+    this.showOriginal(streamId);
     if (this.chosen === streamId) return;
     this.chosen = streamId;
     for (const entry of this.entries.values()) {
@@ -171,17 +208,20 @@ export class RecordingsTab {
     }
     this.detail.hidden = false;
     this.title.textContent = streamName(streamId);
-    this.talk.clear();
+    fill(this.talkPlace, this.entries.get(streamId).talk.node);
     this.strip.clear();
+    this.fillStrip(streamId);
+  }
+
+  /** Plays it, if this page was given the file: perhaps since it was chosen. */
+  showOriginal(streamId) {
     const url = originals.url(streamId);
     this.video.hidden = !url;
-    if (url) this.video.src = url;
-    else this.video.removeAttribute("src");
+    if (!url) this.video.removeAttribute("src");
+    else if (this.video.src !== url) this.video.src = url;
     this.playerNote.textContent = url
       ? "The original plays from your own file. Lookback keeps what it understood and a few pictures, not the recording."
       : "The recording itself is not kept on the server. Drop the same file again to play it here.";
-    this.fillStrip(streamId);
-    this.earlierAnswers(streamId);
   }
 
   async fillStrip(streamId) {
@@ -193,17 +233,6 @@ export class RecordingsTab {
     } catch (failure) {
       if (failure.status !== 404) notice("streams", sentence(failure));
     }
-  }
-
-  /** What the recording itself asked. */
-  async earlierAnswers(streamId) {
-    const { upload } = this.entries.get(streamId) ?? {};
-    for (const answer of upload?.answers ?? []) this.talk.answered(answer);
-  }
-
-  askable() {
-    if (this.chosen) return { streamId: this.chosen };
-    return { problem: "Choose a recording first." };
   }
 
   play(streamId, seconds) {

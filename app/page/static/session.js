@@ -1,6 +1,6 @@
 // Who this browser is, which streams are its own, and the token that the server may want.
 
-import { el, fill, store } from "./dom.js";
+import { clock, el, fill, store } from "./dom.js";
 import { failureOf, sentence, server } from "./api.js";
 
 const FIRST = ["amber", "brisk", "calm", "clever", "gentle", "golden", "happy", "kind", "lively",
@@ -34,14 +34,35 @@ export function inScope(streams) {
   return [...chosen].reverse();
 }
 
+const LIVE = /^(?:(.+)\.)?live-(\d{4})-(\d\d)-(\d\d)-(\d\d)(\d\d)(\d\d)?/;
+const LONG = 6 * 3600; // seconds of a stream after which a time of day says more than its clock
+
+/** When a live stream that a page began did so; null for any other. */
+function began(own) {
+  const found = own.match(LIVE);
+  if (!found) return null;
+  const [year, month, day, hour, minute, second = 0] = found.slice(2).map((part) => part && Number(part));
+  return new Date(year, month - 1, day, hour, minute, second);
+}
+
+const own = (streamId) => (mine(streamId) ? streamId.slice(browser.length + 1) : streamId);
+
+/** A second of a stream as it is written: 1:15, or the time of day once it has gone on for long. */
+export function timeOf(streamId, seconds) {
+  const beginning = seconds >= LONG ? began(own(streamId)) : null;
+  if (!beginning) return clock(seconds);
+  return new Date(beginning.getTime() + seconds * 1000)
+    .toLocaleString(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit" });
+}
+
 /** What a person calls a stream: our own name for this browser says nothing to them. */
 export function streamName(streamId) {
-  const own = mine(streamId) ? streamId.slice(browser.length + 1) : streamId;
-  const live = own.match(/^(?:(.+)\.)?live-(\d{4})-(\d\d)-(\d\d)-(\d\d)(\d\d)/);
-  if (!live) return own.replace(/-[0-9a-z]+$/, (tail) => (mine(streamId) ? "" : tail)) || own;
-  const time = new Date(live[2], live[3] - 1, live[4], live[5], live[6]);
+  const name = own(streamId);
+  const time = began(name);
+  if (!time) return name.replace(/-[0-9a-z]+$/, (tail) => (mine(streamId) ? "" : tail)) || name;
   const when = time.toLocaleString(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit" });
-  return live[1] ? `${live[1]}, live ${when}` : `Live, ${when}`;
+  const [, whose] = name.match(LIVE);
+  return whose ? `${whose}, live ${when}` : `Live, ${when}`;
 }
 
 export function newLiveId() {
@@ -50,6 +71,22 @@ export function newLiveId() {
   const day = `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
   const time = two(now.getHours()) + two(now.getMinutes()) + two(now.getSeconds());
   return `${browser}.live-${day}-${time}`;
+}
+
+const lockOf = (streamId) => `lookback.${streamId}`;
+
+/** Says to this browser's other tabs that the stream is live here. Returns what ends it. */
+export function holdLive(streamId) {
+  let release = () => {};
+  const held = new Promise((resolve) => { release = resolve; });
+  navigator.locks?.request(lockOf(streamId), () => held).catch(() => {});
+  return release;
+}
+
+/** Whether it is live in any tab of this browser. */
+export async function heldLive(streamId) {
+  const { held = [] } = (await navigator.locks?.query()) ?? {};
+  return held.some((one) => one.name === lockOf(streamId));
 }
 
 /** A recording's stream: the same file goes to the same stream, and changes nothing there. */

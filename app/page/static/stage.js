@@ -14,7 +14,7 @@ const STATES = {
   lost: "Reconnecting",
 };
 
-/** `on` has start, stop, camera, screen, microphone, voice, hush, push(held), device(kind, id). */
+/** `on` has start, afresh, stop, camera, screen, microphone, voice, hush, push(held), device(kind, id). */
 export class Stage {
   constructor(on, caption) {
     this.on = on;
@@ -25,29 +25,30 @@ export class Stage {
     this.word = el("span", { class: "state-word" });
     this.state = el("p", { class: "state", role: "status" }, el("i", { "aria-hidden": "true" }), this.word);
     this.startButton = el("button", { class: "primary large", type: "button", onclick: on.start }, icon("live"), "Start watching");
+    this.again = el("p", { class: "resting-note", hidden: true });
     this.resting = el("div", { class: "resting" },
       eye(),
       el("p", { class: "resting-title" }, "I watch and listen, so you can ask later."),
       el("p", {}, "Start, show me things, talk as you would. Then ask where the keys went."),
       this.startButton,
+      this.again,
       el("p", { class: "resting-note" }, "Nothing is recorded before you start, and nothing leaves this server."));
     this.dark = el("p", { class: "dark-note", hidden: true }, "No picture: listening only");
-    this.frame = el("div", { class: "picture" }, this.video, this.dark, caption, this.resting, this.state);
+    this.hush = el("button", { class: "hush", type: "button", hidden: true, title: "Or press Escape", onclick: on.hush },
+      icon("stop"), "Hush");
+    this.frame = el("div", { class: "picture" }, this.video, this.dark, caption, this.resting, this.state, this.hush);
     this.camera = this.toggle("camera", "Camera");
     this.screen = this.toggle("screen", "Screen");
     this.screen.hidden = !screenSupported();
     this.microphone = this.toggle("microphone", "Microphone");
     this.voice = this.toggle("voice", "Voice");
-    this.hush = el("button", { class: "plain", type: "button", hidden: true, onclick: on.hush }, icon("stop"), "Hush");
     this.push = this.pushButton();
     this.stopButton = el("button", { class: "stop", type: "button", hidden: true, onclick: on.stop }, icon("stop"), "Stop recording");
     this.pickers = { camera: this.picker("camera", "Camera"), microphone: this.picker("microphone", "Microphone") };
     this.node = el("section", { class: "stage", "aria-label": "Camera and microphone" },
       this.frame,
       el("div", { class: "controls", role: "group", "aria-label": "Switches" },
-        this.camera, this.screen, this.microphone, this.voice, this.push, this.hush, this.stopButton),
-      el("details", { class: "devices" }, el("summary", {}, "Devices"),
-        el("div", { class: "pickers" }, this.pickers.camera.node, this.pickers.microphone.node)),
+        this.camera, this.screen, this.microphone, this.voice, this.devices(), this.push, this.stopButton),
       this.sound);
     this.show("off");
   }
@@ -74,6 +75,21 @@ export class Stage {
     button.addEventListener("keydown", (event) => [" ", "Enter"].includes(event.key) && held(true));
     button.addEventListener("keyup", (event) => [" ", "Enter"].includes(event.key) && held(false));
     return button;
+  }
+
+  /** Which camera and microphone: unfolds over the page, and closes when it is left. */
+  devices() {
+    const details = el("details", { class: "devices" },
+      el("summary", { class: "toggle" }, icon("devices"), el("span", {}, "Devices")),
+      el("div", { class: "pickers card" }, this.pickers.camera.node, this.pickers.microphone.node));
+    document.addEventListener("pointerdown", (event) => !details.contains(event.target) && (details.open = false));
+    details.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !details.open) return;
+      event.stopPropagation(); // here it does not silence the answer
+      details.open = false;
+      details.querySelector("summary").focus();
+    });
+    return details;
   }
 
   picker(kind, label) {
@@ -107,6 +123,13 @@ export class Stage {
     this.word.textContent = STATES[state] || state;
     document.querySelector("#lookback")?.setAttribute("data-state", state);
     this.hush.hidden = state !== "speaking";
+  }
+
+  /** What the next session goes on with; null for nothing. */
+  goesOn(name) {
+    this.again.hidden = !name;
+    fill(this.again, `Goes on with ${name} and all it remembers. `,
+      el("button", { class: "link", type: "button", onclick: this.on.afresh }, "Start afresh"));
   }
 
   /** Whether a session is on, and which of its sources. */

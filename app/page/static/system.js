@@ -142,15 +142,22 @@ export class SystemTab {
   async drawSettings() {
     try {
       const { settings } = await get("/v1/settings");
-      fill(this.settings, table(["Setting", "Value", "What it does"], settings.map((one) => [
-        el("code", {}, one.name),
-        el("span", { class: "setting-value" }, written(one.value)),
-        one.description,
-      ])));
+      const changed = settings.filter((one) => one.changed);
+      fill(this.settings, changed.length ? listed(changed) : el("p", { class: "quiet-text" }, "All are as they come."),
+        el("details", { class: "all-settings", open: this.unfolded, ontoggle: ({ target }) => { this.unfolded = target.open; } },
+          el("summary", {}, `All ${settings.length} settings`), listed(settings)));
     } catch (failure) {
       notice("figures", sentence(failure), { tone: "wait" });
     }
   }
+}
+
+function listed(settings) {
+  return table(["Setting", "Value", "What it does"], settings.map((one) => [
+    el("code", {}, one.name),
+    el("span", { class: "setting-value" }, written(one.value)),
+    one.description,
+  ]));
 }
 
 function written(value) {

@@ -1,6 +1,6 @@
 // What is heard and seen, as it happens: the words being said, what is in view, and the lines before.
 
-import { clock, el, fill, followEnd } from "./dom.js";
+import { clock, el, fill, followEnd, insertByTime } from "./dom.js";
 import { icon, KINDS } from "./icons.js";
 
 const LINES = 150;
@@ -15,6 +15,7 @@ export class Transcript {
     this.empty = el("p", { class: "quiet-text" }, "What is said and seen will be written here.");
     this.saying = el("p", { class: "saying", hidden: true, dir: "auto" });
     this.seenAt = 0;
+    this.known = new Set(); // lines that are there: what was missed is read again
     this.node = el("section", { class: "card heard", "aria-labelledby": "heard-title" },
       el("h2", { id: "heard-title" }, "Heard and seen"),
       this.view, el("div", { class: "lines-frame" }, this.empty, this.lines), this.saying);
@@ -24,6 +25,7 @@ export class Transcript {
 
   clear() {
     this.lines.replaceChildren();
+    this.known.clear();
     fill(this.view);
     this.empty.hidden = false;
     this.partial("");
@@ -39,13 +41,20 @@ export class Transcript {
   observe(seen) {
     if (seen.kind === "speech" && seen.role !== "answer") this.partial("");
     if (seen.kind === "vision") this.inView(seen);
+    this.add(seen);
+  }
+
+  add(seen) {
+    const key = `${seen.kind} ${seen.start} ${seen.text}`;
+    if (this.known.has(key)) return;
+    this.known.add(key);
     this.empty.hidden = true;
     followEnd(this.lines, () => {
-      this.lines.append(el("li", { class: seen.role === "statement" ? null : `${seen.role}-line` },
+      insertByTime(this.lines, el("li", { class: seen.role === "statement" ? null : `${seen.role}-line` },
         el("span", { class: "around-time" }, clock(seen.start)),
         el("span", { class: "around-kind" }, icon(seen.kind),
           el("span", { class: "unseen" }, `${KINDS[seen.kind] || ""}: `)),
-        el("span", { class: "around-text", dir: "auto" }, said(seen))));
+        el("span", { class: "around-text", dir: "auto" }, said(seen))), seen.start);
       if (this.lines.childElementCount > LINES) this.lines.firstElementChild.remove();
     });
   }

@@ -1,42 +1,69 @@
-// One recording on its way: uploaded, waiting, watched. It says how far it is until it is done.
+// One recording on its way: uploaded, waiting, watched. It says how far it is until it is done, also
+// to the page after a reload.
 
 import { Failure, get, sentence } from "./api.js";
 import { follow } from "./follow.js";
 
 const LOOK_EVERY = 1000; // ms
+const UNDER_WAY = "lookback.recordings"; // {stream id: "sending" or "watching"}, until it is done
+
+/** What this tab had under way before it was reloaded. */
+export function underWay() {
+  return JSON.parse(sessionStorage.getItem(UNDER_WAY) || "{}");
+}
+
+function note(streamId, state) {
+  const all = underWay();
+  if (state) all[streamId] = state;
+  else delete all[streamId];
+  sessionStorage.setItem(UNDER_WAY, JSON.stringify(all));
+}
 
 export class Upload {
   /** `on`: changed({label, share, eta}), moment, answered, done(replay), failed(sentence). */
-  constructor(streamId, file, on) {
-    Object.assign(this, { streamId, file, on, answers: [] });
+  constructor(streamId, on) {
+    Object.assign(this, { streamId, on });
+    this.answered = new Set(); // seconds of the questions that the page was told the answers of
     this.path = `/v1/streams/${encodeURIComponent(streamId)}/replay`;
   }
 
-  async start() {
+  /** Without a file it is on the server already. */
+  async start(file = null) {
     const unfollow = follow(this.streamId, (kind, body) => this.heard(kind, body));
     try {
-      await this.sendFile();
-      this.on.done(await this.watched());
+      if (file) {
+        note(this.streamId, "sending");
+        await this.sendFile(file);
+      }
+      note(this.streamId, "watching");
+      const replay = await this.watched();
+      replay.answers.forEach((answer) => this.answer(answer));
+      this.on.done(replay);
     } catch (failure) {
       this.on.failed(sentence(failure));
     } finally {
+      note(this.streamId, null);
       unfollow();
     }
   }
 
   heard(kind, body) {
     if (kind === "moment") this.on.moment(body);
-    if (kind === "answer") {
-      this.answers.push(body);
-      this.on.answered(body);
-    }
+    if (kind === "answer" && body.trigger !== "asked") this.answer(body);
+  }
+
+  answer(body) {
+    const at = body.utterance?.start;
+    if (this.answered.has(at)) return;
+    this.answered.add(at);
+    this.on.answered(body);
   }
 
   /** Fetch tells nothing of what is on its way; this older request does. */
-  sendFile() {
+  sendFile(file) {
     const form = new FormData();
-    form.append("wall_start", new Date(this.file.lastModified || Date.now()).toISOString());
-    form.append("file", this.file, this.file.name);
+    form.append("wall_start", new Date(file.lastModified || Date.now()).toISOString());
+    form.append("file", file, file.name);
     const request = new XMLHttpRequest();
     const began = Date.now();
     this.on.changed({ label: "Sending", share: 0, eta: null });

@@ -9,10 +9,9 @@ const DELAYS = [0, 500, 1000, 2000, 4000, 8000]; // ms before each try; the last
 
 /** Events: connected, lost, refused (detail: Failure), heard (detail: MediaStream), opened. */
 export class WhipSession extends EventTarget {
-  constructor(streamId, { voice }) {
+  constructor(streamId) {
     super();
     this.streamId = streamId;
-    this.voice = voice;
     this.tracks = { audio: null, video: null };
     this.senders = { audio: null, video: null };
     this.location = null;
@@ -87,11 +86,10 @@ export class WhipSession extends EventTarget {
   }
 
   async post(sdp) {
-    const query = `stream_id=${encodeURIComponent(this.streamId)}${this.voice ? "" : "&voice=off"}`;
     await this.release();
     let response;
     try {
-      response = await fetch(`/whip?${query}`, {
+      response = await fetch(`/whip?stream_id=${encodeURIComponent(this.streamId)}`, {
         method: "POST",
         headers: { "Content-Type": "application/sdp" },
         body: sdp,
@@ -193,11 +191,14 @@ async function iceServers() {
   }
 }
 
+const LINK = /<([^>]+)>((?:\s*;\s*[\w-]+=(?:"(?:[^"\\]|\\.)*"|[^;,\s"]+))*)/g;
+const PARAMETER = /([\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^;,\s"]+))/g;
+
 export function links(header) {
   const servers = [];
-  for (const [, url, rest] of header.matchAll(/<([^>]+)>((?:\s*;\s*[\w-]+=(?:"[^"]*"|[^;,\s]+))*)/g)) {
-    const given = Object.fromEntries([...rest.matchAll(/([\w-]+)=(?:"([^"]*)"|([^;,\s]+))/g)]
-      .map(([, name, quoted, bare]) => [name.toLowerCase(), quoted ?? bare]));
+  for (const [, url, rest] of header.matchAll(LINK)) {
+    const given = Object.fromEntries([...rest.matchAll(PARAMETER)]
+      .map(([, name, quoted, bare]) => [name.toLowerCase(), quoted?.replaceAll(/\\(.)/g, "$1") ?? bare]));
     if (given.rel !== "ice-server") continue;
     servers.push({
       urls: url,
