@@ -101,8 +101,9 @@ def test_the_newest_holds_and_the_first_is_kept(store: Store) -> None:
     assert (first.value, first.valid_from) == ("in the cabinet", 0.0)
     assert first.superseded_by == store.facts("ladle", history=True)[1].id
     assert values(store, "ladle", stream_id="yard", at=10.0) == ["in the cabinet"]
-    with pytest.raises(InvalidRequest):
-        store.facts("ladle", at=10.0)
+    for wrong in ({"at": 10.0}, {"stream_id": "yard", "at": 1e300}):
+        with pytest.raises(InvalidRequest):
+            store.facts("ladle", **wrong)
 
 
 def test_what_changed_is_told_however_it_was_put(store: Store) -> None:
