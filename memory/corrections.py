@@ -32,17 +32,27 @@ _NUMBER = (
     r"seventeen|eighteen|nineteen)(?: hundred| thousand)?"
 )
 _VALUE = rf"(?:{_NAME}|{_NUMBER})"
-_LEAD = r"(?:^|(?<=[.!?] )|(?<=, ))(?i:no|sorry|wait|actually|oh|well|correction|i mean|and|but|yes|[\s,.!-])*"
-_ITS = r"(?i:that's|that is|that was|it's|it is|it was|this is|i meant|i said|i mean|(?:his|her|their|its|my|the) (?:\w+ )?(?:name )?(?:is|was))"
+_LEAD = r"(?:^|(?<=[.!?] )|(?<=, ))(?i:no|sorry|wait|actually|oh|well|correction|i mean|and|but|yes|[\s,.!:-])*"
+_ITS = (
+    r"(?i:that's|that is|that was|it's|it is|it was|this is|i meant|i said|i mean|(?:his|her|their|its|my|the) (?:\w+ )?(?:name )?(?:is|was)|"
+    r"(?:he|she|they)(?:'s| is| are) (?:called|named)|call (?:him|her|it|them))(?i: actually| really)?"
+)
 _PAIRS = (
     re.compile(rf"{_LEAD}{_ITS}\s+(?P<right>{_VALUE}),? (?:and )?not\s+(?P<wrong>{_VALUE})\b"),
-    re.compile(rf"{_LEAD}(?i:{_ITS}\s+)?(?i:not)\s+(?P<wrong>{_VALUE})[,.;:]+\s+(?i:but\s+|{_ITS}\s+)?(?P<right>{_VALUE})\s*(?:[.!,]|$)"),
-    re.compile(rf"^(?P<right>{_VALUE}), not (?P<wrong>{_VALUE})[.!]?$"),
+    re.compile(rf"{_LEAD}(?i:{_ITS}\s+)?(?i:not)\s+(?P<wrong>{_VALUE})(?:[,.;:]+| [-\u2013\u2014])\s+(?i:but\s+|{_ITS}\s+)?(?P<right>{_VALUE})\s*(?:[.!,]|$)"),
+    re.compile(rf"(?:^|(?<=[.!?:] ))(?P<right>{_VALUE}), not (?P<wrong>{_VALUE})[.!]?$"),
+    re.compile(rf"\b(?P<right>{_NUMBER}),? (?:and )?not (?:at |on |in )?(?P<wrong>{_NUMBER})\s*[.!]?$"),
 )  # fmt: skip
 _SPELLED = re.compile(
     rf"\b(?i:spelled|spelt|spell it)[\s,:]+(?:as |like )?(?:(?P<right>{_NAME})[\s,:]+)?"
     r"(?P<letters>[A-Za-z](?:(?:-|, ?| |\. ?)[A-Za-z]\b)+)"
 )
+_LETTERS = re.compile(
+    rf"\b(?P<right>{_NAME})[\s,:-]+(?P<letters>[A-Za-z](?:(?:-|, ?|\. ?)[A-Za-z]\b)+)"
+)
+_TITLES = re.compile(r"\b(?:Dr|Mr|Mrs|Ms|Prof)\b\.? (?=[A-Z])")
+# "The winner is Elin, not Bob" puts no name right, unless the two sound alike.
+_OF_SOMETHING = re.compile(r"\b(?:his|her|their|its|my|the) (?!name\b)\w+ (?:is|was)\b", re.I)
 _SAID = re.compile(
     rf"{_LEAD}(?<!\w)(?i:no|sorry|wait)[,.!]?\s+(?i:i said|i meant|it's|it is|that's|make that)\s+"
     rf"(?P<right>{_VALUE})\s*[.!]?$"
@@ -51,19 +61,32 @@ _SAID = re.compile(
 
 def taken_back(text: str) -> TakenBack | None:
     """What the text corrects, if it does."""
-    text = text.replace("’", "'").strip()
-    spelled = _SPELLED.search(text)
+    text = _TITLES.sub("", text.replace("’", "'").strip())
+    spelled = _spelled(text)
     if spelled is not None:
-        letters = "".join(re.findall(r"[A-Za-z]", spelled["letters"])).capitalize()
-        return TakenBack("", letters, spelled=True) if len(letters) > 1 else None
+        return TakenBack("", spelled, spelled=True) if len(spelled) > 1 else None
     for pattern in _PAIRS:
         match = pattern.search(text)
         if match is not None and match["wrong"].lower() != match["right"].lower():
-            named = match["right"][0].isupper(), match["wrong"][0].isupper()
-            if named[0] == named[1]:
-                return TakenBack(match["wrong"], match["right"])
+            right, wrong = match["right"], match["wrong"]
+            named = right[0].isupper(), wrong[0].isupper()
+            bare = named[0] and match.start("right") == match.start()
+            if named[0] != named[1] or (bare and len(right.split()) != len(wrong.split())):
+                continue  # "Ask Elin, not Helen" asks for Elin
+            if not named[0] or alike(right, wrong) or not _OF_SOMETHING.search(match.group()):
+                return TakenBack(wrong, right)
     match = _SAID.search(text)
     return None if match is None else TakenBack("", match["right"])
+
+
+def _spelled(text: str) -> str | None:
+    """The name whose letters the text gives one by one: where it says so, or beside the name."""
+    found = _SPELLED.search(text) or _LETTERS.search(text)
+    if found is None:
+        return None
+    letters = "".join(re.findall(r"[A-Za-z]", found["letters"])).capitalize()
+    said_so = found.re is _SPELLED or (found["right"] or "").capitalize() == letters
+    return letters if said_so else None
 
 
 def meant(correction: TakenBack, before: Sequence[str]) -> tuple[int, str] | None:

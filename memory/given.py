@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import get_args
 
 from memory.errors import InvalidRequest
@@ -20,6 +21,7 @@ def check_given(stream: Stream, moments: Sequence[Moment]) -> None:
         raise InvalidRequest("a stream's wall_start needs a time zone")
     _check_texts((stream.id, stream.source))
     _check_span(0.0, stream.seconds)
+    furthest = stream.seconds
     for moment in moments:
         _check_stream(moment.stream_id, stream.id)
         _check_span(moment.start, moment.end)
@@ -27,6 +29,16 @@ def check_given(stream: Stream, moments: Sequence[Moment]) -> None:
             _check_stream(seen.stream_id, stream.id)
             _check_span(seen.start, seen.end)
             _check_seen(seen)
+        furthest = max([furthest, moment.end, *(seen.end for seen in moment.observations)])
+    wall_at(stream, furthest)
+
+
+def wall_at(stream: Stream, seconds: float) -> datetime:
+    """That time of the stream on the wall clock. Raises `InvalidRequest` where there is none."""
+    try:
+        return stream.wall_start + timedelta(seconds=seconds)
+    except (OverflowError, ValueError, TypeError):
+        raise InvalidRequest(f"{seconds} is no time on a stream") from None
 
 
 def _check_seen(seen: Observation) -> None:

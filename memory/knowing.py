@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -11,6 +10,7 @@ from memory import portable
 from memory.entities import mentioning
 from memory.errors import InvalidRequest, MomentNotFound
 from memory.failures import failures_named
+from memory.given import wall_at
 from memory.knowledge import Knowledge
 from memory.longterm import LongTerm
 from memory.place import Place
@@ -49,7 +49,7 @@ class Knowing(Reading):
         stream = None if stream_id is None else self._stream(stream_id)
         if at is not None and stream is None:
             raise InvalidRequest("`at` counts from its stream's start: say which stream_id")
-        until = None if at is None or stream is None else stream.wall_start + timedelta(seconds=at)
+        until = None if at is None or stream is None else wall_at(stream, at)
         return self._settled(lambda: self._knowledge.facts(subject, stream_id, until, history))
 
     def corrections(self, stream_id: str | None = None) -> list[Correction]:

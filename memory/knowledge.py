@@ -21,6 +21,10 @@ from memory.words import stem, words
 Row = dict[str, Any]
 # Of these a thing may have several: a hall has seats and doors.
 _SEVERAL = frozenset(stem(word) for word in "is has have hold need take contain".split())
+# What a thing has of itself, whatever it is: a gate's place is no "gate place" that is something.
+_OF_THEIR_OWN = _SEVERAL | frozenset(
+    stem(word) for word in "place time name home work cost weigh seat measure last".split()
+)
 
 
 class Knowledge:
@@ -104,7 +108,7 @@ def _superseded(rows: Sequence[Row]) -> dict[str, str]:
     """By id, which fact contradicts it next. `rows` in order of time."""
     alike: defaultdict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        alike[frozenset(about(row["subject"])), *about(row["attribute"])].append(row)
+        alike[_asked(row)].append(row)
     found: dict[str, str] = {}
     for group in alike.values():
         for at, row in enumerate(group):
@@ -116,6 +120,14 @@ def _superseded(rows: Sequence[Row]) -> dict[str, str]:
                     found[row["id"]] = later["id"]
                     break
     return found
+
+
+def _asked(row: Row) -> tuple[frozenset[str], str]:
+    """What a statement answers. "The gate code is 4471" and "the code for the gate" are one."""
+    subject, attribute = about(row["subject"]), about(row["attribute"])
+    if not attribute or attribute[0] in _OF_THEIR_OWN:
+        return frozenset(subject), " ".join(attribute)
+    return frozenset((*subject, *attribute)), ""
 
 
 def _contradicts(row: Row, later: Row) -> bool:

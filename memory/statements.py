@@ -58,7 +58,7 @@ _WHEN = re.compile(
     rf"\d{{1,2}}(?:[:.]\d{{2}}(?! ?(?:%|kg|euro|dollar))|(?= ?[ap]\.?m\b| o'clock))|"
     rf"(?:half|quarter) (?:past|to) |(?:{_HOURS})(?: (?:thirty|fifteen|forty-five|o'clock|[ap]\.?m))?"
     rf"(?= in the (?:morning|afternoon|evening)| sharp| on |\s*$)|noon\b|midday\b|midnight\b|"
-    rf"\d{{1,2}}(?:st|nd|rd|th)\b|\d{{4}}-\d{{2}}-\d{{2}}|(?:week|month|year|spring|summer|autumn|winter)\b)",
+    rf"\d{{1,2}}(?:st|nd|rd|th)\b|(?:first|second|third|[a-z]+th|[a-z]+-(?:first|second|third)) of (?:{_MONTHS}|may|march)|\d{{4}}-\d{{2}}-\d{{2}}|(?:week|month|year|spring|summer|autumn|winter)\b)",
     re.I,
 )
 _THING = (
@@ -95,6 +95,9 @@ _RULES: tuple[tuple[str | None, re.Pattern[str]], ...] = tuple(
         ("place", rf"{_WHO}\s+(?:have |has |had |just )*{_PUT}\s+{_SUBJECT}\s+{_PLACE}"),
         ("to", rf"{_WHO}\s+(?:have |has |had |just )*(?:moved|took|brought)\s+{_SUBJECT}\s+(?P<value>(?:to|into|onto)\s[^.;!?]+)"),
         ("to", rf"{_SUBJECT}\s+(?:(?:has|have|was|were|is|are|got)\s+)?(?:been\s+|being\s+|now\s+)*(?:moved|moves|moving|goes|went|shifted|postponed|rescheduled)\s+(?P<value>(?:to|into|from)\s[^.;!?]+)"),
+        ("is", rf"{_SUBJECT}\s+(?:(?:has|have|was|were|is|are|got)\s+)?(?:been\s+|just\s+|now\s+)*(?:changed|switched|updated|reset|renamed)\s+to\s+(?P<value>[^.;!?]+)"),
+        ("home", rf"{_SUBJECT}\s+(?:now\s+|still\s+)?lives?\s+(?:now\s+)?{_PLACE}"),
+        ("work", rf"{_SUBJECT}\s+(?:now\s+|still\s+)?works?\s+(?:now\s+)?(?P<value>(?:at|in|for)\b[^.;!?]*)"),
         ("name", rf"{_SUBJECT}{_BE}\s+(?:called|named)\s+(?P<value>[^.;!?]+)"),
         ("where", rf"{_SUBJECT}{_BE}{_STILL}\s+{_PLACE}"),
         ("time", rf"(?P<subject>{_THING}|[Ww]e|[Ii]t)\s+(?:will\s+)?{_EVENT_VERBS}\s+{_AT}(?P<value>[^.;!?]+)"),

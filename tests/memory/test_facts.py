@@ -101,8 +101,31 @@ def test_the_newest_holds_and_the_first_is_kept(store: Store) -> None:
     assert (first.value, first.valid_from) == ("in the cabinet", 0.0)
     assert first.superseded_by == store.facts("ladle", history=True)[1].id
     assert values(store, "ladle", stream_id="yard", at=10.0) == ["in the cabinet"]
-    with pytest.raises(InvalidRequest):
-        store.facts("ladle", at=10.0)
+    for wrong in ({"at": 10.0}, {"stream_id": "yard", "at": 1e300}):
+        with pytest.raises(InvalidRequest):
+            store.facts("ladle", **wrong)
+
+
+def test_what_changed_is_told_however_it_was_put(store: Store) -> None:
+    remember(
+        store,
+        [
+            heard(0, "The code for the shed is 3308."),
+            heard(60, "The shed code is 9071."),
+            heard(120, "The shed code changed to 5526."),
+            heard(200, "Orla lives in Trieste."),
+            heard(260, "Orla works at the observatory."),
+            heard(320, "Orla now lives in Ghent."),
+            heard(400, "The recital is on the ninth of June."),
+            heard(460, "The recital has been moved to the twelfth of June."),
+        ],
+    )
+    assert values(store, "shed") == ["5526"]
+    every = store.facts("shed", history=True)
+    assert [fact.value for fact in every] == ["3308", "9071", "5526"]
+    assert [fact.superseded_by for fact in every] == [every[1].id, every[2].id, None]
+    assert values(store, "Orla") == ["at the observatory", "in Ghent"]
+    assert values(store, "recital") == ["the twelfth of June"]
 
 
 def test_the_order_of_arrival_changes_nothing(store: Store) -> None:

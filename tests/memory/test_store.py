@@ -164,6 +164,8 @@ def test_a_torn_keyframe_is_never_served_and_is_healed_by_remembering(store: Sto
         Moment("cam", 0.0, 1.0, (said("dam", 0.0, "x"),)),
         Moment("cam", 0.0, 1.0, (said("cam", float("inf"), "x"),)),
         Moment("cam", 0.0, 1.0, (), keyframe="0" * 64),
+        Moment("cam", 1e15, 1e15, ()),
+        Moment("cam", 0.0, 1.0, (said("cam", 0.0, "half \ud800"),)),
     ],
 )
 def test_what_makes_no_sense_is_refused_whole(store: Store, wrong: Moment) -> None:
