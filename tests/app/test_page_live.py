@@ -136,8 +136,8 @@ def watched_before(running: Site, stream_id: str) -> None:
     """An earlier session on the stream, with a question that was answered and one that was not."""
     said: list[tuple[float, str, Role]] = [
         (10.0, "The umbrella is in the hall.", "statement"),
+        (20.0, "It is in the hall.", "answer"),  # of the same second as what it answers
         (20.0, "Where is the umbrella?", "question"),
-        (21.0, "It is in the hall.", "answer"),
         (30.0, "And the gloves?", "question"),
     ]
     seen = tuple(

@@ -307,7 +307,9 @@ export class LiveTab {
       const { moments } = await get(`/v1/streams/${encodeURIComponent(streamId)}/timeline?start=${start}`);
       if (this.streamId !== streamId) return;
       for (const moment of moments) this.strip.add(moment);
-      const seen = moments.flatMap((one) => one.observations).sort((a, b) => a.start - b.start);
+      // A typed question and its answer are of one second: statement, question, answer.
+      const seen = moments.flatMap((one) => one.observations)
+        .sort((a, b) => a.start - b.start || b.role.localeCompare(a.role));
       for (const one of seen) this.transcript.add(one);
       this.talk.recall(seen.filter((one) => one.role === "question" || one.role === "answer").slice(-RECALLED));
       this.strip.list.scrollLeft = this.strip.list.scrollWidth;
