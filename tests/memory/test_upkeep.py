@@ -161,9 +161,8 @@ def test_rows_that_compaction_moves_while_search_takes_them_in_are_found(
             table.optimize()
         return real(table, row_ids)
 
-    with Store(tmp_path, HashEmbedder()) as store:
-        with store._upkeep.held_off():
-            store.remember(stream(), [moment(0)], {})
+    with Store(tmp_path, HashEmbedder()) as store, store._upkeep.held_off():
+        store.remember(stream(), [moment(0)], {})
         monkeypatch.setattr(LanceTable, "take_row_ids", late)
         for number in range(1, 4):
             store._remembering.commit([store._remembering.prepare(stream(), [moment(number)], {})])
