@@ -114,7 +114,7 @@ _IN_VIEW = re.compile(
     re.I,
 )
 _SAY_VERBS = frozenset(
-    "say tell mention talk speak ask hear announce discuss see show notice appear bring watch know remember look".split()
+    "say tell mention talk speak ask hear announce discuss see show notice appear watch know remember look".split()
 )
 LIGHT_VERBS = frozenset(
     "be do have make go get take come put leave keep say tell mention see use let need want call give happen hold hide lie set store place move find lose sit stand".split()

@@ -1,7 +1,7 @@
 """Which word of a question is its verb, told by where it stands.
 
-A list of verbs is never complete: after "do", "does" and "did" the subject comes first and the verb
-right behind it, whatever verb it is.
+A list of verbs is never complete: after "do", "will" and their like the subject comes first and the
+verb right behind it, whatever verb it is.
 """
 
 from __future__ import annotations
@@ -10,7 +10,11 @@ import re
 
 from reasoning.words import STOP, VERBS, Word, stem, words
 
-_DO = re.compile(r"\b(?:do|does|did|don't|doesn't|didn't)\s+(?P<rest>[^?!,;]*)", re.I)
+_DO = re.compile(
+    r"\b(?:do|does|did|don't|doesn't|didn't|will|won't|would|can|could|should|shall|must|might)\s+"
+    r"(?P<rest>[^?!,;]*)",
+    re.I,
+)
 _PRONOUNS = frozenset(
     "i you he she it we they this that these those someone somebody anyone anybody everyone "
     "everybody people".split()
@@ -21,7 +25,7 @@ _BETWEEN = frozenset("ever also just really still always first usually normally 
 
 
 def verb_of(question: str) -> str:
-    """The verb that goes with "do", in lower case; empty where there is none or no telling."""
+    """The verb that goes with "do" or "will", in lower case; empty where there is none or no telling."""
     match = _DO.search(question)
     if match is None:
         return ""

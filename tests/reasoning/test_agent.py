@@ -394,6 +394,18 @@ async def test_a_corrected_name_is_quoted_right_and_what_was_heard_is_kept() -> 
     assert "Elin" in answer.answer
 
 
+async def test_what_only_corrects_a_name_does_not_say_what_its_bearer_will_do() -> None:
+    correcting = speech(20, "That's Elin, not Helen.")
+    memory = HandMadeMemory([speech(5, "Helen will bring the sledge on Friday."), correcting])
+    memory.known_corrections = [
+        Correction("c", "s", "s:2", correcting.id, "Helen", "Elin", correcting.text)
+    ]
+    agent = Agent(memory, ScriptedGenerator(["x"]))
+    *_, answer = [e async for e in agent.answer(Question("What will Elin bring?"))]
+    assert isinstance(answer, Answer)
+    assert [c.quote for c in answer.citations] == ["Elin will bring the sledge on Friday."]
+
+
 async def test_what_was_stated_is_found_however_much_else_was_said() -> None:
     talk = [speech(4 * n, f"The anvil, the anvil: anvil tale {n}.") for n in range(60)]
     said = speech(300, "The old anvil is behind the mill.")

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.unit
         ("Where does the ferry terminal lie?", ""),  # a verb by the list
         ("What did the parrot?", ""),
         ("Where is the parrot?", ""),
+        ("What should Ada Lund varnish?", "varnish"),
         ("When does that lorry dock?", "dock"),
         ("When does tram 9 reach Hill Street?", "reach"),
     ],
