@@ -40,8 +40,11 @@ NEAR_DAYS = 2
 # Up to this many rows every cosine is computed. Of more, those that score best alone by the rough
 # cosine are looked at with the rows around them, and the best of these by exact cosines.
 EXACT_ROWS = 4096
-ALONE = 4096
+ALONE = 8192
 CANDIDATES = 2048
+# Until they are looked at, the rows around one are taken to be this much as like the query as it is
+# itself: what is said in one breath is alike.
+AROUND = np.float32(0.75)
 DAY_SECONDS = 86_400
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -219,9 +222,8 @@ def rank(view: View, analysis: Analysis, vector: Floats, limit: int) -> Ranked:
         similarity = view.index.similarity(vector, view.rows)
     else:
         similarity = view.index.rough_similarity(vector, view.rows)
-        # Looking up the neighbours' is what would take the time.
-        unknown = np.zeros_like(similarity)
-        alone = weighed(_columns(view, analysis, lexis, similarity, unknown, at), WEIGHTS)
+        supposed = similarity * AROUND
+        alone = weighed(_columns(view, analysis, lexis, similarity, supposed, at), WEIGHTS)
         at = _with_context(view, _highest(alone, max(ALONE, 4 * limit)))
         rough = weighed(features(view, analysis, lexis, similarity, at), WEIGHTS)
         at = at[_highest(rough, max(CANDIDATES, 2 * limit))]
