@@ -38,7 +38,7 @@ WEIGHTS: Floats = np.array([1.19, 4.7, 5.11, 5.92, 2.89, 4.29, -0.85], np.float3
 
 NEAR_DAYS = 2
 # Up to this many rows every cosine is computed. Of more, those that score best alone by the rough
-# cosine are looked at with the rows around them, and the best of these by exact cosines.
+# cosine are scored with the rows around them, and the best of these by exact cosines.
 EXACT_ROWS = 4096
 ALONE = 8192
 CANDIDATES = 2048
@@ -224,7 +224,7 @@ def rank(view: View, analysis: Analysis, vector: Floats, limit: int) -> Ranked:
         similarity = view.index.rough_similarity(vector, view.rows)
         supposed = similarity * AROUND
         alone = weighed(_columns(view, analysis, lexis, similarity, supposed, at), WEIGHTS)
-        at = _with_context(view, _highest(alone, max(ALONE, 4 * limit)))
+        at = _among_highest(alone, max(ALONE, 4 * limit))
         rough = weighed(features(view, analysis, lexis, similarity, at), WEIGHTS)
         at = at[_highest(rough, max(CANDIDATES, 2 * limit))]
         exact = _with_context(view, at)
@@ -247,8 +247,12 @@ def _with_context(view: View, at: Rows) -> Rows:
 
 def _highest(scores: Floats, count: int) -> Rows:
     """Where the highest are, highest first; of equals the earlier row."""
-    at = np.arange(len(scores))
-    if len(scores) > count:
-        floor = np.partition(scores, -count)[-count]
-        at = np.flatnonzero(scores >= floor)
+    at = _among_highest(scores, count)
     return at[np.argsort(-scores[at], kind="stable")[:count]]
+
+
+def _among_highest(scores: Floats, count: int) -> Rows:
+    """Where the highest are, in order of place, with all that equal the last of them."""
+    if len(scores) <= count:
+        return np.arange(len(scores))
+    return np.flatnonzero(scores >= np.partition(scores, -count)[-count])
