@@ -20,7 +20,7 @@ _FILLER = re.compile(
     re.I,
 )
 _OPENING = re.compile(
-    r"^(?:who|whom|whose|what|which|where|when|why|how|is|are|was|were|am|do|does|did|has|have|had|"
+    r"^(?:(?:at )?(?:about|around|roughly|approximately) )?(?:who|whom|whose|what|which|where|when|why|how|is|are|was|were|am|do|does|did|has|have|had|"
     r"can|could|will|would|should|shall|may|might|isn't|aren't|wasn't|weren't|don't|doesn't|didn't|"
     r"what's|where's|who's|when's|how's|haven't|hasn't|any)\b",
     re.I,
@@ -68,7 +68,7 @@ _LED_TO = re.compile(
 # What only another person does or is; an agent that watches sees, hears, reads and remembers.
 _OF_YOU = (
     r"(?:(?:who|what|when|where|why|how|which)\b(?: \w+)? )?(?:are|aren't|were|do|don't|did|didn't|have|haven't) you "
-    r"(?!(?:\w+ly |ever |also |happen to |just |already |still |please |been |able to )*(?:see|hear|listen|read|notic|spot|watch|"
+    r"(?!(?:\w+ly |ever |also |happen to |just |already |still |please |been |able to )*(?:see|look|hear|listen|read|notic|spot|watch|"
     r"remember|recall|recogni|know|tell|find|found|catch|caught|show|record|detect|observ|understand|learn|mak|pick))\w"
 )
 # Between people: an offer, a plan, a question about the other's wishes.

@@ -201,11 +201,11 @@ def test_a_writer_that_slept_past_its_lease_changes_nothing_any_more(
     with taken_over(place, monkeypatch) as store:
         store.remember(stream(), [moment(2)], {})
         for _ in range(2):
-            with pytest.raises(WriteFailed, match="another process has taken over"):
+            with pytest.raises(WriteFailed, match="another process (has taken over|writes)"):
                 sleeper.remember(stream(), [moment(3)], {})
-        with pytest.raises(WriteFailed, match="another process has taken over"):
+        with pytest.raises(WriteFailed, match="another process (has taken over|writes)"):
             sleeper.forget(Selection(stream_id="cam"))
-        with pytest.raises(WriteFailed, match="another process has taken over"):
+        with pytest.raises(WriteFailed, match="another process (has taken over|writes)"):
             sleeper.check()
         assert store.timeline("cam") == [moment(0), moment(2)]
         store.remember(stream(), [moment(4)], {})
@@ -257,7 +257,7 @@ def test_a_writer_that_sleeps_in_the_midst_of_a_change_goes_no_further(
     given: tuple[Any, ...] = (Selection("cam"),)
     if change == "remember":
         given = (stream(), [moment(2)], {})
-    with pytest.raises(WriteFailed, match="another process has taken over"):
+    with pytest.raises(WriteFailed, match="another process (has taken over|writes)"):
         getattr(sleeper, change)(*given)
     sleeper.close()
     assert s3.objects(bucket) == left[0]

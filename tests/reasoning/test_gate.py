@@ -35,6 +35,11 @@ QUESTIONS = [
     ("What did you hear about the ferry?", "What did you hear about the ferry?"),
     ("Can anyone tell me where the mop is?", "Can anyone tell me where the mop is?"),
     ("How many times did I water the plants?", "How many times did I water the plants?"),
+    ("What are you looking at?", "What are you looking at?"),
+    (
+        "Lookback, at about what minute did the phone ring.",
+        "At about what minute did the phone ring.",
+    ),
 ]
 
 STATEMENTS = [
