@@ -60,7 +60,9 @@ def place(s3: S3, bucket: str) -> Callable[..., Bucket]:
 
 
 def opened(place: Callable[..., Bucket]) -> Store:
-    return Store(place(), HashEmbedder())
+    store = Store(place(), HashEmbedder())
+    store._swept = True  # the sweep after opening seals, which a process that stands still does not
+    return store
 
 
 def until(holds: Callable[[], bool], seconds: float = 20.0) -> float:
