@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from app.client import Client, live_server, stream_path, to_server
 from app.errors import AppError, BadInput
 from app.show import Printer, plain
-from serve.launch import running
+from serve.launch import free_port, running
 from serve.settings import Settings
 
 POLL = 0.4  # seconds between two looks at a replay's progress
@@ -99,13 +98,6 @@ async def _server(settings: Settings, url: str | None, err: Console) -> AsyncIte
         status.stop()
         async with to_server(address, token) as client:
             yield client
-
-
-def free_port() -> int:
-    """A loopback port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -21,13 +21,12 @@ from typing import Any
 
 import models
 from app.client import Client, stream_path, to_server
-from app.replay import free_port
 from app.show import clock
 from bench import truth
 from bench.table import report
 from reasoning import GgufGenerator
 from reasoning.prompt import Prompt, memory_line
-from serve.launch import running
+from serve.launch import free_port, running
 from serve.settings import Settings
 
 LAST = 4

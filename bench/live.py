@@ -15,7 +15,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -34,6 +33,7 @@ import models
 from bench.caller import Caller, Pictures, Sound, samples_of, sounds
 from bench.table import report
 from reasoning.speaker import PiperSpeaker
+from serve.launch import free_port
 
 START_LIMIT = 180.0  # seconds until the server is up
 ANSWER_LIMIT = 20.0  # seconds
@@ -92,9 +92,7 @@ def server(url: str | None) -> Iterator[str]:
     if url is not None:
         yield url
         return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory() as store:
         settings = {"LOOKBACK_STORE": store, "LOOKBACK_ICE_HOST_ADDRESSES": "127.0.0.1"}
         process = subprocess.Popen(

@@ -8,6 +8,7 @@ import json
 import logging
 import multiprocessing
 import os
+import random
 import secrets
 import signal
 import socket
@@ -36,6 +37,10 @@ LOGICAL_CPUS = 4
 ADDRESS_FILE = "server.json"
 
 AFTERMATH = 15.0  # seconds the processes of a killed server may take to go
+
+# Registered ports, below those that every system lends to outgoing connections: one of these is
+# still free when, seconds after it was looked for, the server listens on it.
+OWN_PORTS = range(20_000, 32_768)
 
 
 @contextmanager
@@ -144,6 +149,18 @@ def _port_free(settings: Settings) -> None:
             raise PortInUse(settings.host, settings.port) from error
 
 
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port for a server of one's own, that nobody uses now and no connection will be given.
+
+    Raises OSError where there is none.
+    """
+    for port in random.sample(OWN_PORTS, 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((host, port))
+            return port
+    raise OSError(f"no free port on {host} from {OWN_PORTS.start} to {OWN_PORTS.stop - 1}")
+
+
 def _store_opens(store: Path | str) -> None:
     """Open the store for a moment: locked, newer, full and read-only are found out now. In a process
     of its own, because LanceDB's threads would not survive the forks by which Ray starts."""
@@ -224,13 +241,17 @@ def _deploy(settings: Settings) -> None:
     from ray.serve.config import HTTPOptions
     from ray.serve.schema import LoggingConfig
 
-    serve.start(
-        proxy_location="HeadOnly",
-        http_options=HTTPOptions(host=settings.host, port=settings.port),
-        logging_config=LoggingConfig(
-            encoding="JSON", log_level=settings.log_level, enable_access_log=False
-        ),
-    )
+    try:
+        serve.start(
+            proxy_location="HeadOnly",
+            http_options=HTTPOptions(host=settings.host, port=settings.port),
+            logging_config=LoggingConfig(
+                encoding="JSON", log_level=settings.log_level, enable_access_log=False
+            ),
+        )
+    except RuntimeError as error:
+        _port_free(settings)  # somebody may have taken it since it was checked
+        raise StartFailed(str(error).strip().splitlines()[-1]) from error
     try:
         serve.run(_application(settings), name="lookback", route_prefix="/")
     except RuntimeError as error:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import httpx
 
+from serve.launch import free_port
+
 START_LIMIT = 180.0  # seconds; a loaded machine takes a minute
 STOPPED_EARLY = 130  # the exit status of one that was stopped before it said that it was up
 
@@ -86,12 +88,6 @@ class Server:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def lookback(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

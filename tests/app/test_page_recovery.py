@@ -9,9 +9,9 @@ from playwright.async_api import Browser, Route, expect
 
 from memory.errors import StoreFull
 from serve.errors import Unavailable
+from serve.launch import free_port
 from tests.app.conftest import Visitor
 from tests.app.site import Site, remember, site
-from tests.server import free_port
 
 pytestmark = pytest.mark.browser
 

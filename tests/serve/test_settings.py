@@ -10,7 +10,7 @@ from serve import ice
 from serve.application import build
 from serve.errors import BadSettings, PortInUse, TokenNeeded
 from serve.ice import IceServer
-from serve.launch import check
+from serve.launch import check, free_port
 from serve.settings import Settings, load, load_deployed
 
 pytestmark = pytest.mark.unit
@@ -76,6 +76,11 @@ def test_an_empty_token_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_port_in_use_is_said_at_once(tmp_path: Path, taken_port: int) -> None:
     with pytest.raises(PortInUse, match=str(taken_port)):
         check(Settings(port=taken_port, store=tmp_path))
+
+
+def test_a_free_port_is_none_that_connections_are_given() -> None:
+    lent = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    assert all(free_port() < lent for _ in range(20))
 
 
 def test_the_token_is_not_in_what_is_printed() -> None:

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from bench import truth
-from tests.server import Server, free_port, lookback
+from serve.launch import free_port
+from tests.server import Server, lookback
 
 pytestmark = pytest.mark.serve
 
