@@ -14,13 +14,12 @@ import numpy.typing as npt
 from memory.episode_rows import Placed, placed_of
 from memory.episodes import Unit
 from memory.records import Episode, Quote
-from memory.remember import LOOKUP
+from memory.rows import filters, rows_with
 from memory.summary import Candidate, best, labels_of, merged, pictures, text_of
 from memory.tables import (
     DIMENSIONS,
     OBSERVATION_COLUMNS,
     Tables,
-    any_of,
     observation_of,
     quote,
     select,
@@ -57,17 +56,14 @@ def moments_of(tables: Tables, stream_id: str, start: float, end: float) -> list
 
 def moments_named(tables: Tables, ids: Sequence[str]) -> list[Held]:
     """Those of the moments that are kept, in order."""
-    rows: list[Row] = []
-    for first in range(0, len(ids), LOOKUP):
-        rows += select(tables.moments, any_of("id", ids[first : first + LOOKUP]))
-    return _with_observations(tables, sorted(rows, key=lambda row: (row["start"], row["id"])))
+    rows = sorted(rows_with(tables.moments, ids), key=lambda row: (row["start"], row["id"]))
+    return _with_observations(tables, rows)
 
 
 def _with_observations(tables: Tables, rows: list[Row]) -> list[Held]:
     held: dict[str, list[tuple[Observation, Vector]]] = {row["id"]: [] for row in rows}
-    ids = list(held)
-    for first in range(0, len(ids), LOOKUP):
-        query = tables.observations.search().where(any_of("moment_id", ids[first : first + LOOKUP]))
+    for where in filters("moment_id", list(held)):
+        query = tables.observations.search().where(where)
         found = query.select([*OBSERVATION_COLUMNS, "vector"]).to_arrow()
         plain = found.drop(["vector"]).to_pylist()
         for row, vector in zip(plain, vectors_of(found), strict=True):
@@ -189,9 +185,7 @@ def stripped(
 
 def episodes_named(tables: Tables, ids: Sequence[str]) -> list[Placed]:
     """Those episodes that are there, in order."""
-    rows: list[Row] = []
-    for first in range(0, len(ids), LOOKUP):
-        rows += select(tables.episodes, any_of("id", ids[first : first + LOOKUP]))
+    rows = rows_with(tables.episodes, ids)
     return sorted(map(placed_of, rows), key=lambda placed: placed.episode.start)
 
 

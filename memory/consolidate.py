@@ -32,8 +32,9 @@ from memory.episodes import LEVELS, Limits, segments
 from memory.knowledge import Knowledge
 from memory.records import Episode, Quote
 from memory.rewritten import carried_over
+from memory.rows import delete_rows, put
 from memory.strays import Strays
-from memory.tables import Tables, any_of, quote, select
+from memory.tables import Tables, quote, select
 from memory.vectors import Vectorizer
 from perception.records import Stream
 
@@ -273,10 +274,8 @@ class Consolidation:
 
         def change() -> None:
             rows = carried_over(self._tables, self._knowledge, episodes, made)
-            merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
-            merge.execute(pa.Table.from_pylist(rows, EPISODES))
-            if gone:
-                table.delete(any_of("id", sorted(gone)))
+            put(table, pa.Table.from_pylist(rows, EPISODES))
+            delete_rows(table, gone)
 
         self._commit(change)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -25,9 +24,10 @@ from memory.maintenance import Maintenance
 from memory.outliving import Outliving
 from memory.place import Place
 from memory.records import Episode, Hit, Query, Quote
-from memory.remember import LOOKUP, Remembering
+from memory.remember import Remembering
 from memory.resting import Resting
 from memory.rewritten import as_told
+from memory.rows import rows_with
 from memory.search import Searcher
 from memory.tables import Tables, any_of, quote, select
 from memory.vectors import Vectorizer
@@ -169,11 +169,10 @@ class LongTerm:
     def showing(self, stream_id: str, keyframes: Collection[str]) -> dict[str, str]:
         """By keyframe, the stream's first moment that shows it."""
         found: dict[str, str] = {}
-        digests = iter(keyframes)
-        while some := list(islice(digests, LOOKUP)):
-            where = f"stream_id = {quote(stream_id)} AND {any_of('keyframe', some)}"
-            rows = select(self._tables.moments, where, ["id", "start", "keyframe"])
-            for row in sorted(rows, key=lambda row: float(row["start"])):
+        columns = ["id", "stream_id", "start", "keyframe"]
+        rows = rows_with(self._tables.moments, keyframes, columns, column="keyframe")
+        for row in sorted(rows, key=lambda row: float(row["start"])):
+            if row["stream_id"] == stream_id:
                 found.setdefault(row["keyframe"], row["id"])
         return found
 
