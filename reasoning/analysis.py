@@ -57,7 +57,7 @@ class Analysis:
 _PATTERNS: tuple[tuple[Asked, str], ...] = (
     ("count", r"\bhow many times\b|\bhow often\b"),
     ("elapsed", r"\bhow long ago\b|\bhow long has it been since\b|\bhow many (?:minutes|hours|seconds) ago\b"),
-    ("moment", r"\bhow many (?:minutes|seconds|hours) (?:in|into)\b|\bhow (?:far|long) (?:in|into)\b|\b(?:at|around|about) (?:about |around |roughly |approximately )?(?:what|which) (?:point|minute|moment)\b"),
+    ("moment", r"\bhow many (?:minutes|seconds|hours) (?:in|into|and (?:did|was|were))\b|\bhow (?:far|long) (?:in|into)\b|\b(?:at|around|about) (?:about |around |roughly |approximately )?(?:what|which) (?:point|minute|moment)\b"),
     ("moment", r"\b(?:when|what time|at what time)\b[^?]*\b(?:did|was|were|have|has|had)\b[^?]*\b(?:mention|said|say|talk|talked|speak|spoke|ask|asked|see|seen|saw|show|shown|appear|appeared|hear|heard|announce|announced|told|tell|bring up|come up|came up|discuss|discussed|mentioned)\b"),
     ("sight", r"^(?:were you|have you been) (?:ever )?shown\b(?! (?:what|where|who|when|how|why))|^(?:(?:have|did|do|can|could) you (?:ever |also |happen to |just )?(?:(?:remember|recall) (?:ever )?seeing|see|seen|spot|spotted|notice|noticed|saw|catch sight of|caught sight of|catch a glimpse of)\b(?! (?:what|where|who|when|how|why)))"),
     ("sight", r"^(?:was|were|is|are|has|have)(?:n't)? there (?:ever |been )?(?:an?|any|some)?\b[^?]*\b(?:visible|in (?:the )?(?:picture|video|view|frame|image|room|scene|background)|on camera|on screen|to be seen)\b"),
