@@ -92,6 +92,7 @@ _CUE = re.compile(
     r"\b(?:the )?(?:names?|colou?rs?|date|reason|price|cost|address|location)(?= of\b| is\b| was\b|\s*\?)|\bcalled\b|\bnamed\b|\bnames?\b|\bcolou?rs?\b",
     re.I,
 )
+_COUNTED = re.compile(r"\bhow many ([\w-]+)", re.I)  # a noun, though the word may be a verb too
 _CUE_NOUN = re.compile(
     r"\b(?:what|which) (room|floor|building|hall|street|city|town|country|shelf|drawer|box|gate|platform|office|level|restaurant|hotel|cafe|shop|cupboard|pocket|bag)\b",
     re.I,
@@ -156,7 +157,8 @@ def analyse(question: str) -> Analysis:
     if cue:
         body = body.replace(cue.group(), " ")
     speaker = _speaker(text) if asked == "report" else None
-    terms = _terms(body, asked, speaker, verb_of(text))
+    counted = _COUNTED.search(text)
+    terms = _terms(body, asked, speaker, verb_of(text), counted[1].lower() if counted else "")
     terms = _with_unsaid(terms, text, asked)
     return Analysis(
         text=text,
@@ -208,13 +210,17 @@ def _supposed_place(text: str) -> str:
     return named[-1] if named else ""
 
 
-def _terms(body: str, asked: Asked, speaker: str | None, verb: str) -> tuple[Term, ...]:
+def _terms(
+    body: str, asked: Asked, speaker: str | None, verb: str, counted: str
+) -> tuple[Term, ...]:
     found: list[Term] = []
     listed = words(body)
     for index, word in enumerate(listed):
         if word.lower in STOP or (word.lower in _VAGUE_NOUNS and not (word.capital and index)):
             continue
         role = "verb" if word.lower == verb else _role(word, index, listed)
+        if role == "verb" and word.lower == counted and not is_number(counted):
+            role = "noun"
         base = stem(word.lower)
         if role == "verb" and base in _SAY_VERBS:
             continue
