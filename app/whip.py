@@ -1,8 +1,8 @@
 """WHIP (RFC 9725): a WebRTC session by one POST.
 
-Offers are answered whole, so there is nothing to PATCH: trickled candidates and ICE restarts get
-405, as the RFC wants of a server that supports neither. A sender whose offer has no candidates
-connects all the same, by checking ours.
+Offers are answered whole, so there is nothing to PATCH: trickled candidates and ICE restarts, which
+the RFC leaves to a server, get 405. A sender whose offer has no candidates connects all the same, by
+checking ours.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ class Endpoint:
             summary="End a live session",
         )
         routes.add_api_route(session, self.patch, methods=["PATCH"], include_in_schema=False)
-        for path in ("/whip", session):
+        for path, look in (("/whip", self.look), (session, self.look_at)):
+            routes.add_api_route(path, look, methods=["GET", "HEAD"], include_in_schema=False)
             routes.add_api_route(path, self.options, methods=["OPTIONS"], include_in_schema=False)
         return routes
 
@@ -107,11 +108,19 @@ class Endpoint:
 
     async def end(self, request: Request, stream_id: StreamId) -> Response:
         """What was perceived stays in memory."""
-        cross = self._allowed(request)
         if await self._calls.end(stream_id):
-            return Response(status_code=200, headers=cross)
-        message = f"stream {stream_id!r} has no live session"
-        return failures.failure(404, "not_found", message, cross)
+            return Response(status_code=200, headers=self._allowed(request))
+        return self._no_session(request, stream_id)
+
+    async def look(self, request: Request) -> Response:
+        """There is nothing to be read here, which is no error (RFC 9725, section 4.1)."""
+        return Response(status_code=204, headers=self._allowed(request))
+
+    async def look_at(self, request: Request, stream_id: StreamId) -> Response:
+        """A session can be seen to be there; nothing else of it is to be read."""
+        if stream_id in self._calls:
+            return await self.look(request)
+        return self._no_session(request, stream_id)
 
     async def patch(self, request: Request, stream_id: StreamId) -> Response:
         """Trickle ICE and ICE restarts."""
@@ -137,6 +146,10 @@ class Endpoint:
         if request.state.known and not session:
             self._tell_servers(response)
         return response
+
+    def _no_session(self, request: Request, stream_id: str) -> Response:
+        message = f"stream {stream_id!r} has no live session"
+        return failures.failure(404, "not_found", message, self._allowed(request))
 
     def _tell_servers(self, response: Response) -> None:
         for link in self._links:
