@@ -1,8 +1,10 @@
 """An SDP offer: checked in words for what WHIP asks of it (RFC 9725, section 4.4), and made whole.
 
 aiortc reads every section for itself, while RFC 9429 (section 5.2.1) has a sender write the ICE
-credentials, the fingerprint and what else a bundle shares only once, in its first section. And
-aiortc agrees to baseline H.264 alone, though its decoder, FFmpeg's, takes what any encoder makes.
+credentials, the fingerprint and what else a bundle shares only once, in its first section. aiortc
+agrees to baseline H.264 alone, though its decoder, FFmpeg's, takes what any encoder makes. And as a
+DTLS client it speaks with ECDSA certificates alone, where GStreamer's is RSA: whoever leaves the roles
+to us becomes the client.
 """
 
 from __future__ import annotations
@@ -95,7 +97,9 @@ def _check_codecs(section: Any) -> None:
 
 
 def _whole(text: str) -> str:
-    """The offer with what a bundle shares written in each of its sections."""
+    """The offer with what a bundle shares written in each of its sections, its sender being the DTLS
+    client where it may be."""
+    text = re.sub(r"(?m)^a=setup:actpass\b", "a=setup:active", text)
     head, *sections = [part.splitlines() for part in re.split(r"(?m)^(?=m=)", text.lstrip())]
     mids = next((line.split()[1:] for line in head if line.startswith("a=group:BUNDLE ")), [])
     tagged = next((one for one in sections if mids and _mid(one) == mids[0]), [])

@@ -42,6 +42,7 @@ async def test_an_offer_is_answered_201_with_where_to_end_it(site: LiveSite) -> 
     assert response.headers["etag"].startswith('"')
     assert "a=candidate:" in response.text
     assert "127.0.0.1" in response.text
+    assert "a=setup:passive" in response.text
     ended = await site.client.delete(response.headers["location"])
     assert ended.status_code == 200
     assert len(site.calls) == 0
@@ -198,6 +199,12 @@ async def test_an_id_in_any_script_comes_back_as_an_address(site: LiveSite) -> N
     assert (await site.client.delete(response.headers["location"])).status_code == 200
     assert len(site.calls) == 0
     await caller.connection.close()
+
+
+async def test_a_session_with_nothing_to_remember_yet_is_a_stream(site: LiveSite) -> None:
+    async with Caller(site.client, audio=Sound(), stream_id="kitchen"):
+        reply = await site.client.get("/v1/streams/kitchen/timeline")
+        assert (reply.status_code, reply.json()["moments"]) == (200, [])
 
 
 async def test_a_stream_that_is_live_is_not_taken_twice(site: LiveSite) -> None:
