@@ -3,8 +3,8 @@
 aiortc reads every section for itself, while RFC 9429 (section 5.2.1) has a sender write the ICE
 credentials, the fingerprint and what else a bundle shares only once, in its first section. aiortc
 agrees to baseline H.264 alone, though its decoder, FFmpeg's, takes what any encoder makes. And as a
-DTLS client it speaks with ECDSA certificates alone, where GStreamer's is RSA: whoever leaves the roles
-to us becomes the client.
+DTLS client it speaks with ECDSA certificates alone, where GStreamer's is RSA: who leaves the roles to
+us becomes the client.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiortc.codecs import CODECS
+from aiortc.rtcdtlstransport import X509_DIGEST_ALGORITHMS as DIGESTS
 from aiortc.rtcrtpparameters import RTCRtcpFeedback, RTCRtpCodecParameters
 from aiortc.sdp import SessionDescription
 
@@ -24,6 +25,12 @@ MOST_SECTIONS = 8  # m-lines: each costs sockets
 SHARED = ("ice-ufrag", "ice-pwd", "fingerprint", "setup", "rtcp-mux")
 SENDING = ("sendonly", "sendrecv", None)  # a section that does not say is sendrecv
 HEARING = ("sendrecv", "recvonly")
+READ_AS = (
+    (r"(?m)^a=setup:actpass\b", "a=setup:active"),
+    # Attributes of attributes, which are good SDP, and which aiortc's parser takes for bad.
+    (r"(?m)^(a=extmap:\S+ \S+) .*$", r"\1"),
+    (r"(?m)^a=ssrc:\d+ [^:\s]+\s*$\n?", ""),
+)
 TAKEN = ("audio", "video", "application")
 
 # Constrained baseline, baseline, main, high and constrained high; single packets and several.
@@ -74,8 +81,12 @@ def _check(sections: list[Any]) -> None:
     for one in sections:
         if one.kind not in TAKEN:
             raise BadOffer(f"a section of {one.kind!r} cannot be taken: send audio and video")
-        if one.dtls is None or not one.dtls.fingerprints:
-            raise BadOffer("the offer has no DTLS fingerprint")
+        if one.dtls is None or not any(
+            f.algorithm.lower() in DIGESTS for f in one.dtls.fingerprints
+        ):
+            raise BadOffer(
+                f"a section has no DTLS fingerprint ({', '.join(DIGESTS)}) with its a=setup"
+            )
         if one.kind in CODECS:
             _check_codecs(one)
     sending = Counter(one.kind for one in sections if one.direction in SENDING)
@@ -99,7 +110,8 @@ def _check_codecs(section: Any) -> None:
 def _whole(text: str) -> str:
     """The offer with what a bundle shares written in each of its sections, its sender being the DTLS
     client where it may be."""
-    text = re.sub(r"(?m)^a=setup:actpass\b", "a=setup:active", text)
+    for written, read_as in READ_AS:
+        text = re.sub(written, read_as, text)
     head, *sections = [part.splitlines() for part in re.split(r"(?m)^(?=m=)", text.lstrip())]
     mids = next((line.split()[1:] for line in head if line.startswith("a=group:BUNDLE ")), [])
     tagged = next((one for one in sections if mids and _mid(one) == mids[0]), [])

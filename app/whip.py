@@ -24,6 +24,8 @@ LONGEST_OFFER = 256_000  # bytes
 RETRY = 10  # seconds after which a full server may have room
 EXPOSED = "Location, ETag, Link, Retry-After"
 SDP = "application/sdp"
+OF_ENDPOINT = "GET, HEAD, POST, OPTIONS"
+OF_SESSION = "GET, HEAD, DELETE, OPTIONS"
 
 StreamId = Annotated[api.StreamId, Path()]
 NewStreamId = Annotated[api.StreamId | None, Query(description="Goes on with it if it is known.")]
@@ -78,7 +80,9 @@ class Endpoint:
     async def begin(
         self, request: Request, stream_id: NewStreamId = None, voice: Voice = "on"
     ) -> Response:
-        """An SDP offer in, the answer out. `Location` is what to DELETE in the end."""
+        """An SDP offer in, the answer out. `Location` is what to DELETE in the end. One audio (Opus) and
+        one video (VP8, H.264) are taken. Who offers audio as sendrecv hears the agent on it: a sender
+        that takes no audio offers sendonly, or says `voice=off`."""
         cross = self._allowed(request)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != SDP:
@@ -129,14 +133,14 @@ class Endpoint:
             "method_not_allowed",
             "neither trickle ICE nor ICE restarts are supported: send a complete offer, or begin "
             "a new session on the same stream",
-            {**self._allowed(request), "Allow": "DELETE, OPTIONS"},
+            {**self._allowed(request), "Allow": OF_SESSION},
         )
 
     async def options(self, request: Request) -> Response:
         """What may be sent here, and from where. Who was let in also learns the ICE servers: browsers
         gather addresses before they POST, and some senders take no servers afterwards."""
         session = request.url.path.rstrip("/") != "/whip"
-        methods = "DELETE, OPTIONS" if session else "POST, OPTIONS"
+        methods = OF_SESSION if session else OF_ENDPOINT
         headers = {"Allow": methods, "Accept-Post": SDP} if not session else {"Allow": methods}
         if cross := self._allowed(request):
             cross["Access-Control-Allow-Methods"] = methods

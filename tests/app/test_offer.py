@@ -70,6 +70,18 @@ def test_who_may_be_the_dtls_client_is_it(offered: str, taken: str) -> None:
     assert read(OFFER.replace("actpass", offered)).sdp.count(f"a=setup:{taken}\r\n") == 2
 
 
+def test_attributes_of_attributes_are_no_fault() -> None:
+    more = "a=extmap:3 urn:ietf:params:rtp-hdrext:toffset with more\na=ssrc:42 inert\na=ssrc:42 cname:x\n"
+    whole = read(OFFER + more).sdp
+    assert "a=extmap:3 urn:ietf:params:rtp-hdrext:toffset\r\na=ssrc:42 cname:x\r\n" in whole
+
+
+def test_a_fingerprint_that_cannot_be_checked_is_refused() -> None:
+    assert "sha-256" in refusal(OFFER.replace("sha-256", "md5"))
+    assert "a=setup" in refusal(OFFER.replace("a=setup:actpass\n", ""))
+    assert read(OFFER.replace("sha-256", "SHA-256")).sdp
+
+
 def test_two_cameras_or_two_microphones_are_refused() -> None:
     second = "\n".join(OFFER.splitlines()[16:]).replace("cam", "screen")
     two = OFFER.replace("mic cam", "mic cam screen") + second + "\n"

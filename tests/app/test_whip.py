@@ -201,10 +201,17 @@ async def test_an_id_in_any_script_comes_back_as_an_address(site: LiveSite) -> N
     await caller.connection.close()
 
 
-async def test_a_session_with_nothing_to_remember_yet_is_a_stream(site: LiveSite) -> None:
+async def test_a_session_with_nothing_to_remember_yet_is_a_stream(
+    site: LiveSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(*_: object, **__: object) -> int:
+        return 1
+
+    monkeypatch.setattr(site.hub.services.memory, "remember", nothing)
     async with Caller(site.client, audio=Sound(), stream_id="kitchen"):
         reply = await site.client.get("/v1/streams/kitchen/timeline")
         assert (reply.status_code, reply.json()["moments"]) == (200, [])
+    assert (await site.client.get("/v1/streams/kitchen/timeline")).status_code == 404
 
 
 async def test_a_stream_that_is_live_is_not_taken_twice(site: LiveSite) -> None:
@@ -279,7 +286,7 @@ async def test_without_a_token_no_other_site_may_call(site: LiveSite) -> None:
     origin = {"Origin": "https://studio.example"}
     preflight = await site.client.options("/whip", headers=origin)
     assert "access-control-allow-origin" not in preflight.headers
-    assert preflight.headers["allow"] == "POST, OPTIONS"
+    assert preflight.headers["allow"] == "GET, HEAD, POST, OPTIONS"
     assert (await site.client.post("/whip", content="v=0", headers={**SDP, **origin})).status_code == 403  # fmt: skip
 
 

@@ -51,12 +51,11 @@ async def test_a_compressed_body_is_refused_in_words(api: httpx.AsyncClient) -> 
     assert reply.headers["accept-encoding"] == "identity"
 
 
-async def told(api: httpx.AsyncClient, **given: str) -> tuple[int, str]:
-    seen = {"kind": "speech", "start": 1, "end": 2, "text": "The lamp is in the cellar."}
-    observations = [
-        {**seen, **{key: given.pop(key) for key in ("text", "speaker") if key in given}}
-    ]
-    body = {"stream_id": "desk", "observations": observations, **given}
+async def told(
+    api: httpx.AsyncClient, *, wall_start: str | None = None, **said: str
+) -> tuple[int, str]:
+    seen = {"kind": "speech", "start": 1, "end": 2, "text": "The lamp is in the cellar.", **said}
+    body = {"stream_id": "desk", "wall_start": wall_start, "observations": [seen]}
     reply = await api.post("/v1/observations", json=body)
     return reply.status_code, reply.json().get("error", {}).get("message", "")
 
@@ -94,7 +93,8 @@ async def test_control_characters_are_not_remembered(api: httpx.AsyncClient) -> 
 
 
 async def test_json_under_another_name_is_told_of_its_own(api: httpx.AsyncClient) -> None:
-    for headers in ({}, {"Content-Type": "application/x-www-form-urlencoded"}):
+    for kind in ("text/plain", "application/x-www-form-urlencoded"):
+        headers = {"Content-Type": kind}
         reply = await api.post("/v1/search", content=b'{"query": "lamp"}', headers=headers)
         assert reply.status_code == 415
         assert "Content-Type: application/json" in reply.json()["error"]["message"]
