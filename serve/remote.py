@@ -78,10 +78,11 @@ class Part:
                 async for piece in pieces:
                     self._heard = self._clock()
                     yield piece
-            except Exception as error:
+            except Exception as error:  # it has ended: to cancel it would raise this once more
                 raise ours(self.name, error) from error
-            finally:
+            except BaseException:
                 pieces.cancel()
+                raise
 
     async def alive(self) -> bool:
         """Whether it answers, and does not say that it is unwell."""

@@ -15,6 +15,7 @@ from fastapi import APIRouter, File, Form, HTTPException, Query, Response, Uploa
 from fastapi import Path as PathParameter
 from fastapi.sse import EventSourceResponse
 
+from memory.errors import StreamNotFound
 from perception.errors import SourceError
 from perception.records import Stream
 from serve import api
@@ -56,7 +57,10 @@ def _of_what_was(routes: APIRouter, hub: Hub) -> None:
         if start is not None and end is not None and end < start:
             raise HTTPException(422, f"end {end} is before start {start}")
         stream = await hub.stream(stream_id)
-        moments = await hub.services.memory.timeline(stream_id, start, end)
+        try:
+            moments = await hub.services.memory.timeline(stream_id, start, end)
+        except StreamNotFound:  # live, and with nothing to remember yet
+            moments = []
         return {**api.stream_json(stream), "moments": [api.moment_json(one) for one in moments]}
 
     @routes.get("/streams/{stream_id}/episodes", summary="What its moments were compressed into")
