@@ -61,6 +61,7 @@ Level = Literal["minutes", "hours", "days"]
 Seconds = Annotated[float, Field(ge=0, le=LONGEST_STREAM, allow_inf_nan=False)]
 StreamId = Annotated[
     str,
+    Field(description="At most 128 letters, digits, spaces inside, and any of . _ - @ + ="),
     StringConstraints(pattern=r"^[\w.\-@+=]([\w.\-@+= ]{0,126}[\w.\-@+=])?$"),
     AfterValidator(_no_step),
 ]

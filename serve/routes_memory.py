@@ -26,7 +26,8 @@ def router(hub: Hub) -> APIRouter:
 
     @routes.post("/observations", summary="Remember what something else saw or heard")
     async def observe(posted: api.Observations) -> dict[str, Any]:
-        """Acknowledged once durable. Sending the same observations again changes nothing."""
+        """`{"stream_id", "acknowledged", "moment_ids", "version"}`, once they are durable. Sending the
+        same observations again changes nothing."""
         stream = await _stream(hub, posted)
         moments = [_moment(api.observation(stream.id, one)) for one in posted.observations]
         with metrics.stage("remember"):

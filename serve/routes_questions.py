@@ -26,8 +26,10 @@ def router(hub: Hub) -> APIRouter:
 
     @routes.post("/ask", summary="Ask the memory", response_model=None)
     async def ask(asked: api.Asked) -> Response:
-        """The answer with its citations. With `"stream": true`, server-sent events: `token`s (and
-        `replace`, when the text so far did not stand), then one `answer`.
+        """`{"type": "answer", "trigger", "question", "answer", "abstained", "citations": [{"moment_id",
+        "stream_id", "start", "end", "kind", "quote", "keyframe"}], "snapshot": {"version",
+        "stream_time"}, "timings"}`. With `"stream": true`, server-sent events: `token`s (and `replace`,
+        when the text so far did not stand), then one `answer`.
         """
         stream = await hub.stream(asked.stream_id) if asked.stream_id else None
         at, wall = api.asked_of(asked.at, stream)
@@ -53,7 +55,8 @@ def router(hub: Hub) -> APIRouter:
 
     @routes.post("/search", summary="Search the memory")
     async def search(searched: api.Searched) -> dict[str, Any]:
-        """Observations, best first. An empty query gives the latest. A `stream_id` that is not
+        """`{"results": [{"moment_id", "stream_id", "start", "end", "kind", "text", "score", "ref", …}],
+        "took_ms"}`: observations, best first. An empty query gives the latest. A `stream_id` that is not
         remembered is 404; among `stream_ids` it finds nothing.
         """
         since = time.perf_counter()

@@ -54,6 +54,8 @@ def _of_what_was(routes: APIRouter, hub: Hub) -> None:
 
     @routes.get("/streams/{stream_id}/timeline", summary="A stream's moments in order")
     async def timeline(stream_id: StreamId, start: Time = None, end: Time = None) -> dict[str, Any]:
+        """`{"stream_id", "wall_start", "source", "seconds", "moments": [{"moment_id", "start", "end",
+        "text", "keyframe", "observations"}]}`: those that overlap the span."""
         if start is not None and end is not None and end < start:
             raise HTTPException(422, f"end {end} is before start {start}")
         stream = await hub.stream(stream_id)
