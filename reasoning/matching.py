@@ -15,10 +15,13 @@ from reasoning.sound import misheard, rhymes, sounds_like
 from reasoning.values import has_form, values
 from reasoning.words import (
     HYPONYMS,
+    MONTHS,
     STOP,
     SYNONYMS,
     VERBS,
+    WEEKDAYS,
     Word,
+    amount,
     colours_of,
     does_it,
     inflected,
@@ -227,7 +230,11 @@ class Matcher:
         if "-" in word.lower and term.stem in {stem(p) for p in word.lower.split("-")}:
             return 1.0
         if term.role == "number":
-            return float(re.sub(r"\D", "", word.lower) == re.sub(r"\D", "", term.word) != "")
+            digits = re.sub(r"\D", "", word.lower) == re.sub(r"\D", "", term.word) != ""
+            return float(digits or amount(word.lower) == amount(term.word) != "")
+        if term.word in WEEKDAYS | MONTHS:
+            short = len(word.lower) >= 3 and term.word.startswith(word.lower)
+            return 0.9 * (short and word.lower not in STOP)
         compound = len(base) > len(term.stem) >= 4 and (
             base.endswith(term.stem)
             or (len(base) >= len(term.stem) + 4 and base.startswith(term.stem))
@@ -244,6 +251,10 @@ class Matcher:
         if term.role == "noun" and len(term.stem) >= 6 and sounds_like(term.word, word.lower):
             return 0.7
         return 0.8 if word.lower not in STOP and self._near(term.word, word.lower) >= NEAR else 0.0
+
+    def nearness(self, term: Term, word: Word) -> float:
+        """How near in meaning they are, 0 for a word that means nothing by itself."""
+        return 0.0 if word.lower in STOP else self._near(term.word, word.lower)
 
     def sees(self, term: Term, label: str) -> float:
         """As `holds`, for a tagger's label, which may be a kind of what is asked for."""

@@ -83,6 +83,8 @@ async def _decide(
         return beside
     if analysis.asked == "sight":
         return await seeing.of_sight(analysis, when, scope, retriever, matcher)
+    if analysis.asked == "view":
+        return await seeing.of_kind(analysis, when, scope, retriever, matcher)
     if analysis.supposed_place:
         placed = await supposed.of_place(analysis, when, scope, retriever, matcher)
         if placed is not None:
@@ -98,6 +100,8 @@ async def _decide(
         return await seeing.of_people(analysis, when, scope, retriever, matcher)
     if not found and analysis.asked == "screen" and _screens_only(analysis):
         return await seeing.of_screen(scope, retriever)
+    if not found:
+        found = await retriever.likely(when, scope, matcher)
     if not found:
         return abstain()
     if analysis.asked in ("report", "summary", "screen", "open"):
