@@ -108,7 +108,7 @@ _CUE_NOUN = re.compile(
 )
 _REFERENCE = re.compile(
     r"\b(?:at first|originally|initially|(?:in|at) the (?:beginning|start|outset)|in the first place|to begin with|to start with|"
-    r"first of all|previously|earlier|before (?:it|they|that|he|she|i|we|you)\b[^,]*|before (?:that|then|this|now)|used? to(?: be)?|these days|(?:come|came|comes|brought|bring) up|at the moment|right now|"
+    r"first of all|previously|earlier|(?:just |right |shortly )?before (?:it|they|that|he|she|i|we|you|any)\b[^,]*|(?<=\w )(?:just |right |shortly )?before (?:the|our|my) [\w' -]+(?=\s*\?*$)|very (?=first)|before (?:that|then|this|now)|used? to(?: be)?|these days|(?:come|came|comes|brought|bring) up|at the moment|right now|"
     r"at present|by the way|in the (?:video|recording|stream|picture|image|frame|background|scene)|on camera|so far|at all|at any (?:point|time))\b",
     re.I,
 )
@@ -293,7 +293,14 @@ def _role(word: Word, index: int, listed: list[Word]) -> TermRole:
         return "verb"  # "the three bags": said either way
     if low in COLOURS and not (word.capital and index):
         return "colour"
-    if word.capital and (index or low not in VERBS) and low not in MONTHS and low not in WEEKDAYS:
+    opens = not index and not (len(listed) > 1 and listed[1].capital)
+    if (
+        word.capital
+        and not (opens and low not in STOP and listed[1:] and listed[1].lower not in STOP)
+        and (index or low not in VERBS)
+        and low not in MONTHS
+        and low not in WEEKDAYS
+    ):
         if index or stem(low) not in VERBS:
             return "proper"
     before = listed[index - 1].lower if index else ""

@@ -99,9 +99,7 @@ class Retriever:
             found = await self._with_stated(found, scope, matcher)
         return found
 
-    async def likely(
-        self, when: TimeReference, scope: Scope, matcher: Matcher
-    ) -> list[Passage]:
+    async def likely(self, when: TimeReference, scope: Scope, matcher: Matcher) -> list[Passage]:
         """Passages that seem to answer in other words than the question's, likest first."""
         sources = await self._search(when.rest, when, scope, _EVIDENCE, _LIMIT)
         nearby = await self._memory.neighbours(

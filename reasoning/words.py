@@ -317,7 +317,7 @@ def inflected(one: str, other: str) -> bool:
 
 def is_number(lower: str) -> bool:
     """Digits, or a number's word."""
-    return lower[:1].isdigit() or lower in NUMBER_WORDS
+    return lower[:1].isdigit() or lower in NUMBER_WORDS or "-" in lower and bool(amount(lower))
 
 
 @lru_cache(maxsize=8192)
