@@ -11,6 +11,7 @@ from reasoning.values import Asked, places
 from reasoning.words import (
     COLOURS,
     MONTHS,
+    ORDINALS,
     SHOWS,
     STOP,
     VERBS,
@@ -53,6 +54,14 @@ class Analysis:
         return tuple(t for t in self.terms if t.required)
 
 
+# Of a picture: who sees, what is seen in it.
+_SEEN = (
+    r"(?:(?:did|have|could|can|do) (?:you|we|the camera|the video|the picture) (?:\w+ )?"
+    r"(?:see|seen|spot|spotted|notice|noticed|pick(?:ed)? up|catch|caught|show|shown)|"
+    r"(?:(?:was|were|is|are|has been|have been|came|appeared) )?(?:there )?(?:seen|shown|visible|on (?:the )?camera|"
+    r"in (?:the )?(?:picture|view|frame|shot|image|video|photo)|out there)|"
+    r"(?:showed|turned|came|popped) up on (?:the )?camera|appeared|came into view)"
+)
 # In order: the first that matches says what is asked.
 _PATTERNS: tuple[tuple[Asked, str], ...] = (
     ("count", r"\bhow many times\b|\bhow often\b"),
@@ -61,6 +70,7 @@ _PATTERNS: tuple[tuple[Asked, str], ...] = (
     ("moment", r"\b(?:when|what time|at what time)\b[^?]*\b(?:did|was|were|have|has|had)\b[^?]*\b(?:mention|said|say|talk|talked|speak|spoke|ask|asked|see|seen|saw|show|shown|appear|appeared|hear|heard|announce|announced|told|tell|bring up|come up|came up|discuss|discussed|mentioned)\b"),
     ("sight", r"^(?:were you|have you been) (?:ever )?shown\b(?! (?:what|where|who|when|how|why))|^(?:(?:have|did|do|can|could) you (?:ever |also |happen to |just )?(?:(?:remember|recall) (?:ever )?seeing|see|seen|spot|spotted|notice|noticed|saw|catch sight of|caught sight of|catch a glimpse of)\b(?! (?:what|where|who|when|how|why)))"),
     ("sight", r"^(?:was|were|is|are|has|have)(?:n't)? there (?:ever |been )?(?:an?|any|some)?\b[^?]*\b(?:visible|in (?:the )?(?:picture|video|view|frame|image|room|scene|background)|on camera|on screen|to be seen)\b"),
+    ("view", rf"^(?:and )?(?:what|which)(?: (?:sorts?|kinds?|types?|breeds?|makes?) of)?(?! (?:colou?rs?|time|day|date|number|code|price|name|words?|texts?|slides?|screens?|signs?|notices?)\b)(?: [\w'-]+){{0,4}}? {_SEEN}\b(?![^?]*\b(?:screen|slide|sign|notice|poster|whiteboard|page|label)\b)"),
     ("sight", r"^(?:was|were|is|are)(?:n't)? there (?:an?|any|some)\b"),
     ("sight", r"^(?:did|was|were|is|are|has|have)\b(?! you| i\b| we\b)[^?]*\b(?:appear(?:ed)?|visible|on camera|c[ao]me into view|(?:show|showed|shown|turn|turned) up|in (?:the )?(?:picture|view|frame|video))\b|^(?:was|were|is|are|has|have)\b[^?]*\b(?:shown|seen)\s*\?*$|\b(?:shown?|seen)\b[^?]*\b(?:in the (?:picture|video|recording|stream)|on camera)\b"),
     ("screen", r"\bwhat (?:did|does|do|was|is|were) (?:\w+ ){0,4}(?:screen|slide|sign|notice|poster|note|whiteboard|board|label|page|text|banner|message|document)\b[^?]*(?:say|said|read|show|written|about)?|\bwhat (?:text )?(?:was|is|were|did) [^?]*\b(?:on|in) the (?:screen|slide|sign|notice|poster|whiteboard|board|message)\b|\bread (?:me )?the\b"),
@@ -99,7 +109,7 @@ _CUE_NOUN = re.compile(
 )
 _REFERENCE = re.compile(
     r"\b(?:at first|originally|initially|(?:in|at) the (?:beginning|start|outset)|in the first place|to begin with|to start with|"
-    r"first of all|previously|earlier|before (?:it|they|that|he|she|i|we|you)\b[^,]*|before (?:that|then|this|now)|used? to(?: be)?|these days|(?:come|came|comes|brought|bring) up|at the moment|right now|"
+    r"first of all|previously|earlier|(?:just |right |shortly )?before (?:it|they|that|he|she|i|we|you|any)\b[^,]*|(?<=\w )(?:just |right |shortly )?before (?:the|our|my) [\w' -]+(?=\s*\?*$)|very (?=first)|before (?:that|then|this|now)|used? to(?: be)?|these days|(?:come|came|comes|brought|bring) up|at the moment|right now|"
     r"at present|by the way|in the (?:video|recording|stream|picture|image|frame|background|scene)|on camera|so far|at all|at any (?:point|time))\b",
     re.I,
 )
@@ -152,6 +162,8 @@ def analyse(question: str) -> Analysis:
         asked = _kind_of(alternatives[0])
     supposed = _supposed_place(text) if asked == "yesno" else ""
     body = _CUE.sub(" ", body)
+    if asked == "view":
+        body = re.sub(_SEEN, " ", text, flags=re.I)
     if asked == "sight":
         body = _IN_VIEW.sub(" ", body)
     if cue:
@@ -281,11 +293,20 @@ def _role(word: Word, index: int, listed: list[Word]) -> TermRole:
     low = word.lower
     if low[:1].isdigit():
         return "number"
+    if (is_number(low) or low in ORDINALS) and _numbers_one(index, listed):
+        return "number"
     if is_number(low):
         return "verb"  # "the three bags": said either way
     if low in COLOURS and not (word.capital and index):
         return "colour"
-    if word.capital and (index or low not in VERBS) and low not in MONTHS and low not in WEEKDAYS:
+    opens = not index and not (len(listed) > 1 and listed[1].capital)
+    if (
+        word.capital
+        and not (opens and low not in STOP and listed[1:] and listed[1].lower not in STOP)
+        and (index or low not in VERBS)
+        and low not in MONTHS
+        and low not in WEEKDAYS
+    ):
         if index or stem(low) not in VERBS:
             return "proper"
     before = listed[index - 1].lower if index else ""
@@ -300,6 +321,16 @@ def _role(word: Word, index: int, listed: list[Word]) -> TermRole:
     if low.endswith("ly") and len(low) > 4:
         return "verb"
     return "noun"
+
+
+def _numbers_one(index: int, listed: list[Word]) -> bool:
+    """Does the number tell one from others: "table three", "the second week", "the fifth of May"?"""
+    low = listed[index].lower
+    after = listed[index + 1].lower if index + 1 < len(listed) else ""
+    if low in ORDINALS:
+        return low != "first" and after not in STOP - {"of"}
+    before = listed[index - 1].lower if index else ""
+    return bool(before) and before not in STOP and (not after or after in STOP)
 
 
 _KIND = re.compile(r"^(?:what|which) (?P<kind>[a-z]+) (?!of\b)", re.I)
