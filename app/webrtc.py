@@ -20,18 +20,16 @@ from aiortc import (
     RTCPeerConnection,
     RTCSessionDescription,
 )
-from aiortc.contrib.media import MediaBlackhole
-from aiortc.sdp import SessionDescription
 
 from app.errors import BadOffer
 from app.live import LiveSource
+from app.offer import read
 from app.voice import VoiceTrack
 from serve import ice
 
 log = logging.getLogger("lookback.live")
 
 CLOSING = 5.0  # seconds a peer connection may take to close
-MOST_SECTIONS = 8  # m-lines of an offer: each costs sockets
 
 
 class Peer:
@@ -59,8 +57,6 @@ class Peer:
         self._host_addresses = tuple(host_addresses)
         self._on_control, self._on_gone = on_control, on_gone
         self._draining: list[asyncio.Task[None]] = []
-        self._kinds: set[str] = set()
-        self._surplus = MediaBlackhole()
         self.voice: VoiceTrack | None = None
         self._connection.on("track", self._take)
         self._connection.on("datachannel", self._channel)
@@ -71,26 +67,23 @@ class Peer:
         return str(self._connection.connectionState) == "connected"
 
     async def answer(self, offer: str, *, voice: bool) -> str:
-        """The SDP answer. With `voice`, the agent's voice goes on an audio section that is sendrecv.
+        """The SDP answer. With `voice`, the agent speaks on an audio section that would hear it.
 
         Raises:
             BadOffer: the offer is malformed, sends nothing, or has no codec in common with us.
         """
-        described = _parse(offer)
+        given = read(offer)
         try:
-            await self._connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+            await self._connection.setRemoteDescription(RTCSessionDescription(given.sdp, "offer"))
         except Exception as error:  # aiortc raises whatever its parser stumbles over
             raise BadOffer(
                 f"the offer cannot be met: {str(error) or type(error).__name__}"
             ) from error
-        hears = any(m.kind == "audio" and m.direction == "sendrecv" for m in described.media)
-        if voice and hears:
-            self.voice = VoiceTrack()
-            self._connection.addTrack(self.voice)
+        if voice and given.ear is not None:
+            self._speak_on(given.ear)
         if self._host_addresses:
             offer_only(self._connection, self._host_addresses)
         await self._connection.setLocalDescription()
-        await self._surplus.start()
         return str(self._connection.localDescription.sdp)
 
     async def close(self) -> None:
@@ -98,7 +91,6 @@ class Peer:
         for task in self._draining:
             task.cancel()
         await asyncio.gather(*self._draining, return_exceptions=True)
-        await self._surplus.stop()
         if self.voice is not None:
             self.voice.stop()
         try:
@@ -107,14 +99,17 @@ class Peer:
             log.warning("a peer connection did not close within %s s", CLOSING)
 
     def _take(self, track: Any) -> None:
-        if track.kind in self._kinds or track.kind not in ("audio", "video"):
-            self._surplus.addTrack(track)  # a second camera: drained, or it would pile up
-            return
-        self._kinds.add(track.kind)
         if track.kind == "audio":
             self._hasten()
         drain = self._source.listen if track.kind == "audio" else self._source.watch
         self._draining.append(asyncio.create_task(drain(track), name=f"live: {track.kind}"))
+
+    def _speak_on(self, mid: str) -> None:
+        self.voice = VoiceTrack()
+        sections = self._connection.getTransceivers()
+        (ear,) = (one for one in sections if one.kind == "audio" and one.mid == mid)
+        ear.sender.replaceTrack(self.voice)
+        ear.direction = "sendrecv"
 
     def _hasten(self) -> None:
         """Audio is given as soon as it comes. aiortc holds four packets back, 80 ms, and has no
@@ -163,24 +158,6 @@ def offer_only(connection: Any, addresses: Sequence[str]) -> None:
 def _gathering(agent: Any, addresses: Sequence[str]) -> Callable[..., Any]:
     gather, chosen = agent.get_component_candidates, list(addresses)
     return lambda component, addresses: gather(component=component, addresses=chosen)
-
-
-def _parse(offer: str) -> Any:
-    """The offer's sections, checked for what aiortc would not say in words. Raises BadOffer."""
-    if not offer.lstrip().startswith("v=0"):
-        raise BadOffer("the body is not SDP: it does not begin with v=0")
-    try:
-        described = SessionDescription.parse(offer)
-    except Exception as error:  # the parser raises ValueError, IndexError, KeyError and more
-        raise BadOffer(f"the SDP is malformed: {str(error) or type(error).__name__}") from error
-    media = [section for section in described.media if section.kind in ("audio", "video")]
-    if not any(section.direction in ("sendonly", "sendrecv", None) for section in media):
-        raise BadOffer("the offer sends neither audio nor video")
-    if any(section.dtls is None or not section.dtls.fingerprints for section in described.media):
-        raise BadOffer("the offer has no DTLS fingerprint")
-    if len(described.media) > MOST_SECTIONS:
-        raise BadOffer(f"the offer has more than {MOST_SECTIONS} media sections")
-    return described
 
 
 def ice_servers(setting: str) -> list[RTCIceServer]:

@@ -1,8 +1,8 @@
 """WHIP (RFC 9725): a WebRTC session by one POST.
 
-Offers are answered whole, so there is nothing to PATCH: trickled candidates and ICE restarts get
-405, as the RFC wants of a server that supports neither. A sender whose offer has no candidates
-connects all the same, by checking ours.
+Offers are answered whole, so there is nothing to PATCH: trickled candidates and ICE restarts, which
+the RFC leaves to a server, get 405. A sender whose offer has no candidates connects all the same, by
+checking ours.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ LONGEST_OFFER = 256_000  # bytes
 RETRY = 10  # seconds after which a full server may have room
 EXPOSED = "Location, ETag, Link, Retry-After"
 SDP = "application/sdp"
+OF_ENDPOINT = "GET, HEAD, POST, OPTIONS"
+OF_SESSION = "GET, HEAD, DELETE, OPTIONS"
 
 StreamId = Annotated[api.StreamId, Path()]
 NewStreamId = Annotated[api.StreamId | None, Query(description="Goes on with it if it is known.")]
@@ -70,14 +72,17 @@ class Endpoint:
             summary="End a live session",
         )
         routes.add_api_route(session, self.patch, methods=["PATCH"], include_in_schema=False)
-        for path in ("/whip", session):
+        for path, look in (("/whip", self.look), (session, self.look_at)):
+            routes.add_api_route(path, look, methods=["GET", "HEAD"], include_in_schema=False)
             routes.add_api_route(path, self.options, methods=["OPTIONS"], include_in_schema=False)
         return routes
 
     async def begin(
         self, request: Request, stream_id: NewStreamId = None, voice: Voice = "on"
     ) -> Response:
-        """An SDP offer in, the answer out. `Location` is what to DELETE in the end."""
+        """An SDP offer in, the answer out. `Location` is what to DELETE in the end. One audio (Opus) and
+        one video (VP8, H.264) are taken. Who offers audio as sendrecv hears the agent on it: a sender
+        that takes no audio offers sendonly, or says `voice=off`."""
         cross = self._allowed(request)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != SDP:
@@ -107,11 +112,19 @@ class Endpoint:
 
     async def end(self, request: Request, stream_id: StreamId) -> Response:
         """What was perceived stays in memory."""
-        cross = self._allowed(request)
         if await self._calls.end(stream_id):
-            return Response(status_code=200, headers=cross)
-        message = f"stream {stream_id!r} has no live session"
-        return failures.failure(404, "not_found", message, cross)
+            return Response(status_code=200, headers=self._allowed(request))
+        return self._no_session(request, stream_id)
+
+    async def look(self, request: Request) -> Response:
+        """There is nothing to be read here, which is no error (RFC 9725, section 4.1)."""
+        return Response(status_code=204, headers=self._allowed(request))
+
+    async def look_at(self, request: Request, stream_id: StreamId) -> Response:
+        """A session can be seen to be there; nothing else of it is to be read."""
+        if stream_id in self._calls:
+            return await self.look(request)
+        return self._no_session(request, stream_id)
 
     async def patch(self, request: Request, stream_id: StreamId) -> Response:
         """Trickle ICE and ICE restarts."""
@@ -120,14 +133,14 @@ class Endpoint:
             "method_not_allowed",
             "neither trickle ICE nor ICE restarts are supported: send a complete offer, or begin "
             "a new session on the same stream",
-            {**self._allowed(request), "Allow": "DELETE, OPTIONS"},
+            {**self._allowed(request), "Allow": OF_SESSION},
         )
 
     async def options(self, request: Request) -> Response:
         """What may be sent here, and from where. Who was let in also learns the ICE servers: browsers
         gather addresses before they POST, and some senders take no servers afterwards."""
         session = request.url.path.rstrip("/") != "/whip"
-        methods = "DELETE, OPTIONS" if session else "POST, OPTIONS"
+        methods = OF_SESSION if session else OF_ENDPOINT
         headers = {"Allow": methods, "Accept-Post": SDP} if not session else {"Allow": methods}
         if cross := self._allowed(request):
             cross["Access-Control-Allow-Methods"] = methods
@@ -137,6 +150,10 @@ class Endpoint:
         if request.state.known and not session:
             self._tell_servers(response)
         return response
+
+    def _no_session(self, request: Request, stream_id: str) -> Response:
+        message = f"stream {stream_id!r} has no live session"
+        return failures.failure(404, "not_found", message, self._allowed(request))
 
     def _tell_servers(self, response: Response) -> None:
         for link in self._links:

@@ -23,6 +23,7 @@ from memory.records import (
 from reasoning.analysis import Analysis, Term
 from reasoning.composed import labels
 from reasoning.evidence import Passage, Source, passages, source_of
+from reasoning.likely import Likely
 from reasoning.matching import Matcher
 from reasoning.timeparse import TimeReference
 from reasoning.values import has_form
@@ -97,6 +98,23 @@ class Retriever:
         if has_form(analysis.asked) and not when.bounded and not any(p.heard_as for p in found):
             found = await self._with_stated(found, scope, matcher)
         return found
+
+    async def likely(self, when: TimeReference, scope: Scope, matcher: Matcher) -> list[Passage]:
+        """Passages that seem to answer in other words than the question's, likest first."""
+        sources = await self._search(when.rest, when, scope, _EVIDENCE, _LIMIT)
+        nearby = await self._memory.neighbours(
+            [s.observation for s in sources[:_NEIGHBOURED]], _AROUND
+        )
+        found: list[Passage] = []
+        for at, source in enumerate(sources):
+            near = nearby[at] if at < len(nearby) else []
+            around = [
+                self._seen(o, source.wall_start)
+                for o in sorted(near, key=lambda o: o.start)
+                if o.role == "statement" and (scope.before is None or o.end <= scope.before)
+            ]
+            found += [Passage(source.text, (source,)), *passages(source, around)]
+        return Likely(matcher, sources).among(found)
 
     async def _with_stated(
         self, found: list[Passage], scope: Scope, matcher: Matcher
@@ -206,6 +224,10 @@ class Retriever:
                 if strength and strength > (found[seen.id].score if seen.id in found else 0.0):
                     found[seen.id] = Passage(seen.text, (source,), strength)
         return sorted(found.values(), key=lambda p: (-p.score, p.at))
+
+    async def pictures(self, when: TimeReference, scope: Scope) -> list[Source]:
+        """What was seen, likest to the question first."""
+        return await self._search(when.rest, when, scope, ("vision",), _SIGHTINGS)
 
     async def present(self, scope: Scope, seconds: float) -> list[Source]:
         """What is seen at the time of asking: the last picture and text of the last seconds."""

@@ -26,12 +26,27 @@ LONGEST_STREAM = 366 * 86_400.0
 LEVELS = ("minutes", "hours", "days")  # of episodes, lowest first
 
 
+# Control characters but tab and line ends: OCR and documents are full of them, and nobody reads them.
+_UNSAID = {code: " " for code in (*range(9), 11, 12, *range(14, 32), *range(127, 160))}
+
+
 def _utf8(text: str) -> str:
     """Lone surrogates are legal in JSON escapes and in no encoding: refuse them at the door."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise ValueError("not valid Unicode text") from error
+    return text
+
+
+def _named(text: str) -> str:
+    return _utf8(text).translate(_UNSAID).strip()
+
+
+def _legible(text: str) -> str:
+    text = _named(text)
+    if not any(letter.isprintable() and letter != " " for letter in text):
+        raise ValueError("there is nothing to read in it")
     return text
 
 
@@ -46,17 +61,12 @@ Level = Literal["minutes", "hours", "days"]
 Seconds = Annotated[float, Field(ge=0, le=LONGEST_STREAM, allow_inf_nan=False)]
 StreamId = Annotated[
     str,
+    Field(description="At most 128 letters, digits, spaces inside, and any of . _ - @ + ="),
     StringConstraints(pattern=r"^[\w.\-@+=]([\w.\-@+= ]{0,126}[\w.\-@+=])?$"),
     AfterValidator(_no_step),
 ]
-Words = Annotated[
-    str, StringConstraints(max_length=8_000, strip_whitespace=True), AfterValidator(_utf8)
-]
-Line = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=2_000, strip_whitespace=True),
-    AfterValidator(_utf8),
-]
+Words = Annotated[str, StringConstraints(max_length=8_000), AfterValidator(_legible)]
+Line = Annotated[str, StringConstraints(max_length=2_000), AfterValidator(_legible)]
 
 
 class Body(BaseModel):
@@ -91,8 +101,8 @@ class Posted(Body):
     kind: Literal["speech", "screen_text", "vision", "sound"]
     start: Seconds
     end: Seconds
-    text: Annotated[Words, StringConstraints(min_length=1)]
-    speaker: Annotated[str, StringConstraints(max_length=200), AfterValidator(_utf8)] | None = None
+    text: Words
+    speaker: Annotated[str, StringConstraints(max_length=200), AfterValidator(_named)] | None = None
     ref: Annotated[str, StringConstraints(max_length=500), AfterValidator(_utf8)] | None = None
 
     @model_validator(mode="after")
@@ -205,13 +215,15 @@ def wall_time(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ValueError(f"{text!r} is not an ISO 8601 time") from error
+        raise ValueError(f"{text[:100]!r} is not an ISO 8601 time") from error
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone: add one, like +00:00")
+    if not 1000 <= moment.year < 9000:  # arithmetic ends with the years 1 and 9999
+        raise ValueError(f"the year {moment.year} is not one of a recording")
     return moment.astimezone(UTC)
 
 
-_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)")
+_CLOCK = re.compile(r"(?:(\d{1,4}):)?([0-5]?\d):([0-5]\d(?:\.\d+)?)", re.ASCII)
 
 
 def asked_of(at: float | str | None, stream: Stream | None) -> tuple[float | None, datetime | None]:
@@ -223,7 +235,7 @@ def asked_of(at: float | str | None, stream: Stream | None) -> tuple[float | Non
     if isinstance(at, str) and (clock := _CLOCK.fullmatch(at.strip())):
         hours, minutes, seconds = clock.groups()
         at = int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds)
-    elif isinstance(at, str) and re.fullmatch(r"\d+(\.\d+)?", at.strip()):
+    elif isinstance(at, str) and re.fullmatch(r"[0-9]+(\.[0-9]+)?", at.strip()):
         at = float(at)
     elif isinstance(at, str):
         wall = wall_time(at)

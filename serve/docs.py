@@ -66,7 +66,8 @@ def page(api: Schema, url: str) -> str:
         f"<h1>{escape(info['title'])} API {escape(info['version'])}</h1>"
         f"<p>{escape(info.get('summary', ''))} For programs: "
         '<a href="/openapi.json">/openapi.json</a>. Every error is '
-        '<code>{"error": {"code", "message"}}</code>.</p>'
+        '<code>{"error": {"code", "message"}}</code>. A server with a token takes it as '
+        "<code>Authorization: Bearer TOKEN</code>.</p>"
         f"<nav>{index}</nav>{sections}</body></html>"
     )
 

@@ -42,6 +42,12 @@ STATUS: Mapping[type[Exception], tuple[int, str]] = {
     models.ModelError: (503, "model_missing"),
     ValueError: (400, "bad_request"),
 }
+# What FastAPI and pydantic would say, in our words.
+UNREAD = {"There was an error parsing the body": "the body is not JSON in UTF-8 that can be read"}
+WORDS = {
+    "string_pattern_mismatch": "at most 128 letters, digits, spaces inside, and any of . _ - @ + =",
+    "model_attributes_type": "a JSON object is expected",
+}
 RESTARTING = 3  # seconds a deployment takes to answer again, about
 
 NAMES = {
@@ -86,20 +92,32 @@ def answer(error: Exception, headers: Mapping[str, str] | None = None) -> JSONRe
     return failure(status, said["code"], said["message"], {**(headers or {}), **retry})
 
 
+def _says_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
+
+
 def install(app: FastAPI) -> None:
     """Give the application these answers to its errors."""
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
+        if first["type"] == "model_attributes_type" and not _says_json(request):
+            said = "send JSON, and Content-Type: application/json"
+            return failure(415, "unsupported_media_type", said)
+        if first["type"] == "json_invalid":
+            said = f"the body is not JSON: {first['ctx']['error']}, at character {first['loc'][-1]}"
+            return failure(422, "invalid", said)
         where = ".".join(str(part) for part in first["loc"] if part != "body")
-        message = str(first["msg"]).removeprefix("Value error, ")
+        message = WORDS.get(first["type"], str(first["msg"])).removeprefix("Value error, ")
         return failure(422, "invalid", f"{where}: {message}" if where else message)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         code = NAMES.get(error.status_code, "error")
-        return failure(error.status_code, code, str(error.detail), error.headers)
+        said = UNREAD.get(str(error.detail), str(error.detail))
+        return failure(error.status_code, code, said, error.headers)
 
     async def ours(request: Request, error: Exception) -> JSONResponse:
         return answer(error)

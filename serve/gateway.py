@@ -26,6 +26,7 @@ from serve import (
     routes_streams,
 )
 from serve.background import in_background
+from serve.heads import HeadAsGet
 from serve.hub import Hub
 from serve.idleness import Idleness, NoticingUse
 from serve.limits import BodyLimit, RequestLimit
@@ -72,6 +73,7 @@ def build_app(services: Services, settings: Settings, extend: Extension | None =
     access.guard(app, token, settings.host)
     app.add_middleware(NoticingUse, idleness=idleness)
     app.add_middleware(RequestLimit, settings=settings)
+    app.add_middleware(HeadAsGet)
     app.include_router(_system(hub))
     app.include_router(docs.router())
     for routes in (routes_questions, routes_memory, routes_streams, routes_archives):

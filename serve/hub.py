@@ -65,8 +65,12 @@ class Hub:
         self.dialogue = Dialogues()
 
     async def find_stream(self, stream_id: str) -> Stream | None:
-        streams = await self.services.memory.streams()
-        return next((stream for stream in streams if stream.id == stream_id), None)
+        """As remembered, or as it is live with nothing to remember yet."""
+        for stream in await self.services.memory.streams():
+            if stream.id == stream_id:
+                return stream
+        live = self.live.get(stream_id)
+        return None if live is None else live.stream
 
     async def stream(self, stream_id: str) -> Stream:
         """Raises StreamNotFound."""

@@ -1,4 +1,4 @@
-"""Bodies and crowds have a bound, said in our words: 413 and 429."""
+"""Bodies and crowds have a bound, said in our words: 413, 415 and 429."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ class RequestLimit:
 
 
 class BodyLimit:
-    """ASGI middleware: 413 for a JSON body or an upload beyond its setting, announced or not."""
+    """ASGI middleware: 413 for a JSON body or an upload beyond its setting, announced or not; 415 for
+    one that is compressed."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
@@ -50,7 +51,16 @@ class BodyLimit:
             return
         limit = self._upload if scope["path"].endswith(("/replay", "/import")) else self._json
         refusal = f"the body may have {limit} bytes"
-        announced = Headers(scope=scope).get("content-length", "0")
+        headers = Headers(scope=scope)
+        # A compressed body would be measured before it is what it becomes.
+        if (coding := headers.get("content-encoding", "identity").lower()) != "identity":
+            said = f"a body encoded as {coding[:40]!r} is not taken: send it as it is"
+            unread = failures.failure(
+                415, "unsupported_media_type", said, {"Accept-Encoding": "identity"}
+            )
+            await unread(scope, receive, send)
+            return
+        announced = headers.get("content-length", "0")
         if announced.isdecimal() and int(announced) > limit:
             await failures.failure(413, "too_large", refusal)(scope, receive, send)
             return

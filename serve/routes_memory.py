@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi import APIRouter, Header, HTTPException, Query, Response
 
 from memory.records import Selection
 from perception.records import Moment, Stream
@@ -25,7 +26,8 @@ def router(hub: Hub) -> APIRouter:
 
     @routes.post("/observations", summary="Remember what something else saw or heard")
     async def observe(posted: api.Observations) -> dict[str, Any]:
-        """Acknowledged once durable. Sending the same observations again changes nothing."""
+        """`{"stream_id", "acknowledged", "moment_ids", "version"}`, once they are durable. Sending the
+        same observations again changes nothing."""
         stream = await _stream(hub, posted)
         moments = [_moment(api.observation(stream.id, one)) for one in posted.observations]
         with metrics.stage("remember"):
@@ -79,11 +81,17 @@ def _of_moments(routes: APIRouter, memory: MemoryService) -> None:
         return {**found, "pinned": bool(await memory.pinned([moment_id]))}
 
     @routes.get("/moments/{moment_id}/keyframe", summary="Its picture", response_class=Response)
-    async def keyframe(moment_id: str) -> Response:
+    async def keyframe(
+        moment_id: str, if_none_match: Annotated[str, Header(include_in_schema=False)] = ""
+    ) -> Response:
         picture = await memory.keyframe(moment_id)
         kind = "image/webp" if picture[8:12] == b"WEBP" else "image/jpeg"
+        tag = f'"{hashlib.sha256(picture).hexdigest()[:32]}"'
         # Private and revalidated: what is forgotten must not live on in a shared cache.
-        return Response(picture, media_type=kind, headers={"Cache-Control": "private, no-cache"})
+        headers = {"Cache-Control": "private, no-cache", "ETag": tag}
+        if tag in if_none_match:
+            return Response(status_code=304, headers=headers)
+        return Response(picture, media_type=kind, headers=headers)
 
     @routes.post("/moments/{moment_id}/pin", summary="Keep it whole, whatever the budget")
     async def pin(moment_id: str) -> dict[str, Any]:

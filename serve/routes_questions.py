@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -26,8 +26,10 @@ def router(hub: Hub) -> APIRouter:
 
     @routes.post("/ask", summary="Ask the memory", response_model=None)
     async def ask(asked: api.Asked) -> Response:
-        """The answer with its citations. With `"stream": true`, server-sent events: `token`s (and
-        `replace`, when the text so far did not stand), then one `answer`.
+        """`{"type": "answer", "trigger", "question", "answer", "abstained", "citations": [{"moment_id",
+        "stream_id", "start", "end", "kind", "quote", "keyframe"}], "snapshot": {"version",
+        "stream_time"}, "timings"}`. With `"stream": true`, server-sent events: `token`s (and `replace`,
+        when the text so far did not stand), then one `answer`.
         """
         stream = await hub.stream(asked.stream_id) if asked.stream_id else None
         at, wall = api.asked_of(asked.at, stream)
@@ -53,7 +55,8 @@ def router(hub: Hub) -> APIRouter:
 
     @routes.post("/search", summary="Search the memory")
     async def search(searched: api.Searched) -> dict[str, Any]:
-        """Observations, best first. An empty query gives the latest. A `stream_id` that is not
+        """`{"results": [{"moment_id", "stream_id", "start", "end", "kind", "text", "score", "ref", …}],
+        "took_ms"}`: observations, best first. An empty query gives the latest. A `stream_id` that is not
         remembered is 404; among `stream_ids` it finds nothing.
         """
         since = time.perf_counter()
@@ -78,10 +81,10 @@ def router(hub: Hub) -> APIRouter:
 
 
 async def _streamed(
-    hub: Hub, question: Question, first: Piece, rest: AsyncIterator[Piece]
-) -> AsyncIterator[bytes]:
+    hub: Hub, question: Question, first: Piece, rest: AsyncGenerator[Piece, None]
+) -> AsyncGenerator[bytes, None]:
     try:
-        async with aclosing(rest) as following:  # type: ignore[type-var]  # typed as an iterator, it is a generator
+        async with aclosing(rest) as following:
             yield _event(hub, question, first)
             async for piece in following:
                 yield _event(hub, question, piece)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,6 +15,7 @@ from fastapi import APIRouter, File, Form, HTTPException, Query, Response, Uploa
 from fastapi import Path as PathParameter
 from fastapi.sse import EventSourceResponse
 
+from memory.errors import StreamNotFound
 from perception.errors import SourceError
 from perception.records import Stream
 from serve import api
@@ -53,10 +54,15 @@ def _of_what_was(routes: APIRouter, hub: Hub) -> None:
 
     @routes.get("/streams/{stream_id}/timeline", summary="A stream's moments in order")
     async def timeline(stream_id: StreamId, start: Time = None, end: Time = None) -> dict[str, Any]:
+        """`{"stream_id", "wall_start", "source", "seconds", "moments": [{"moment_id", "start", "end",
+        "text", "keyframe", "observations"}]}`: those that overlap the span."""
         if start is not None and end is not None and end < start:
             raise HTTPException(422, f"end {end} is before start {start}")
         stream = await hub.stream(stream_id)
-        moments = await hub.services.memory.timeline(stream_id, start, end)
+        try:
+            moments = await hub.services.memory.timeline(stream_id, start, end)
+        except StreamNotFound:  # live, and with nothing to remember yet
+            moments = []
         return {**api.stream_json(stream), "moments": [api.moment_json(one) for one in moments]}
 
     @routes.get("/streams/{stream_id}/episodes", summary="What its moments were compressed into")
@@ -132,7 +138,7 @@ def _keep(file: UploadFile, beside: Path) -> Path:
     return Path(name)
 
 
-async def _events(hub: Hub, stream_id: str) -> AsyncIterator[bytes]:
+async def _events(hub: Hub, stream_id: str) -> AsyncGenerator[bytes, None]:
     listener = hub.events.listen(stream_id)
     try:
         pending = asyncio.ensure_future(anext(listener))

@@ -55,6 +55,9 @@ async def test_recording_is_always_seen_and_ends_when_it_is_stopped(
     light = page.locator(".light")
     await expect(light).to_contain_text("Recording")
     await expect(page).to_have_title("● Recording – Lookback")
+    await page.set_viewport_size({"width": 360, "height": 740})
+    await expect(page.locator(".theme")).to_be_in_viewport(ratio=1)  # beside the light
+    await page.set_viewport_size({"width": 1280, "height": 860})
     for tab in ("Memory", "System"):
         await page.get_by_role("tab", name=tab).click()
         await expect(light).to_be_in_viewport()

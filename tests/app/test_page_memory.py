@@ -78,6 +78,8 @@ async def test_search_finds_by_words_and_filters_by_kind_and_time(
     await expect(results).not_to_contain_text("drawer")
     await page.get_by_label("To", exact=True).fill("2001-01-01T00:00")
     await expect(results).to_contain_text("Nothing like that is remembered.")
+    await page.get_by_label("From", exact=True).fill("2002-01-01T00:00")
+    await expect(results).to_contain_text("ends before it begins")
 
 
 async def test_what_was_only_asked_comes_after_what_it_rests_on(

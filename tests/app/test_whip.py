@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ SDP = {"Content-Type": "application/sdp"}
 
 
 @pytest.fixture
-async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LiveSite]:
+async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[LiveSite, None]:
     async with live_site(tmp_path, monkeypatch) as one:
         yield one
 
@@ -41,6 +42,7 @@ async def test_an_offer_is_answered_201_with_where_to_end_it(site: LiveSite) -> 
     assert response.headers["etag"].startswith('"')
     assert "a=candidate:" in response.text
     assert "127.0.0.1" in response.text
+    assert "a=setup:passive" in response.text
     ended = await site.client.delete(response.headers["location"])
     assert ended.status_code == 200
     assert len(site.calls) == 0
@@ -79,6 +81,36 @@ async def test_an_offer_without_candidates_connects(site: LiveSite) -> None:
     await caller.connection.setRemoteDescription(answer)
     (call,) = site.calls._calls.values()
     await until(lambda: call.source.received.audio > 0)
+    await caller.connection.close()
+
+
+async def test_an_offer_that_says_what_is_shared_only_once_connects(site: LiveSite) -> None:
+    """As in the RFC's own example: sections but the first are bundle-only, on port 0."""
+    caller = Caller(site.client, audio=Sound(), video=Colours())
+    shared = re.compile(r"a=(ice-|fingerprint|setup|rtcp|candidate|end-of-candidates)")
+    head, first, *others = re.split("(?m)^(?=m=)", await caller.offer())
+    short = [
+        re.sub(r"^(m=\w+) \d+", r"\1 0", line)
+        for one in others
+        for line in one.splitlines()
+        if not shared.match(line)
+    ]
+    offer = head + first + "\r\n".join([*short, ""])
+    response = await site.client.post("/whip", content=offer, headers=SDP)
+    assert response.status_code == 201
+    answer = RTCSessionDescription(response.text, "answer")
+    await caller.connection.setRemoteDescription(answer)
+    (call,) = site.calls._calls.values()
+    await until(lambda: call.source.received.frames and call.source.received.audio)
+    await caller.connection.close()
+
+
+async def test_h264_of_any_profile_is_agreed_to(site: LiveSite) -> None:
+    caller = Caller(site.client, video=Colours(), codec="H264")
+    offer = (await caller.offer()).replace("42e01f", "64001f").replace("42001f", "640028")
+    response = await site.client.post("/whip", content=offer, headers=SDP)
+    assert response.status_code == 201
+    assert "profile-level-id=64001f" in response.text
     await caller.connection.close()
 
 
@@ -134,8 +166,17 @@ async def test_trickle_and_other_methods_get_405_in_words(site: LiveSite) -> Non
     patched = await site.client.patch("/whip/kitchen", content="a=ice-ufrag:x")
     assert patched.status_code == 405
     assert "trickle" in patched.json()["error"]["message"]
-    for method in ("GET", "PUT"):
-        assert (await site.client.request(method, "/whip")).status_code == 405
+    for path in ("/whip", "/whip/kitchen"):
+        assert (await site.client.put(path)).status_code == 405
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_there_is_nothing_to_read_which_is_no_error(site: LiveSite, method: str) -> None:
+    looked = await site.client.request(method, "/whip")
+    assert (looked.status_code, looked.content) == (204, b"")
+    async with Caller(site.client, audio=Sound(), stream_id="kitchen"):
+        assert (await site.client.request(method, "/whip/kitchen")).status_code == 204
+    assert (await site.client.request(method, "/whip/kitchen")).status_code == 404
 
 
 async def test_a_stream_id_that_cannot_be_is_refused(site: LiveSite) -> None:
@@ -158,6 +199,19 @@ async def test_an_id_in_any_script_comes_back_as_an_address(site: LiveSite) -> N
     assert (await site.client.delete(response.headers["location"])).status_code == 200
     assert len(site.calls) == 0
     await caller.connection.close()
+
+
+async def test_a_session_with_nothing_to_remember_yet_is_a_stream(
+    site: LiveSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(*_: object, **__: object) -> int:
+        return 1
+
+    monkeypatch.setattr(site.hub.services.memory, "remember", nothing)
+    async with Caller(site.client, audio=Sound(), stream_id="kitchen"):
+        reply = await site.client.get("/v1/streams/kitchen/timeline")
+        assert (reply.status_code, reply.json()["moments"]) == (200, [])
+    assert (await site.client.get("/v1/streams/kitchen/timeline")).status_code == 404
 
 
 async def test_a_stream_that_is_live_is_not_taken_twice(site: LiveSite) -> None:
@@ -232,7 +286,7 @@ async def test_without_a_token_no_other_site_may_call(site: LiveSite) -> None:
     origin = {"Origin": "https://studio.example"}
     preflight = await site.client.options("/whip", headers=origin)
     assert "access-control-allow-origin" not in preflight.headers
-    assert preflight.headers["allow"] == "POST, OPTIONS"
+    assert preflight.headers["allow"] == "GET, HEAD, POST, OPTIONS"
     assert (await site.client.post("/whip", content="v=0", headers={**SDP, **origin})).status_code == 403  # fmt: skip
 
 

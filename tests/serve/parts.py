@@ -7,17 +7,25 @@ from typing import Any
 
 
 class Pieces:
-    """What a streaming call returns."""
+    """What a streaming call returns. Cancelled once it has failed, it raises what it failed with."""
 
     def __init__(self, pieces: AsyncIterator[Any]) -> None:
         self._pieces = pieces
+        self._failure: Exception | None = None
         self.cancelled = False
 
-    def __aiter__(self) -> AsyncIterator[Any]:
-        return self._pieces
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        try:
+            async for piece in self._pieces:
+                yield piece
+        except Exception as error:
+            self._failure = error
+            raise
 
     def cancel(self) -> None:
         self.cancelled = True
+        if self._failure is not None:
+            raise self._failure
 
 
 class FakeHandle:

@@ -29,6 +29,7 @@ async def test_docs_list_every_call_and_fetch_nothing_from_elsewhere(
         for method in operations:
             assert f"<h3>{method.upper()} {path}</h3>" in reply.text
     assert (await api.get("/redoc")).status_code == 404
+    assert "Authorization: Bearer TOKEN" in reply.text
 
 
 async def test_every_example_is_accepted_by_what_it_is_an_example_of(
@@ -49,7 +50,8 @@ async def test_the_examples_of_the_page_work_as_they_stand(api: httpx.AsyncClien
     for method, path, body in found:
         shown[f"{method} {path}"] = json.loads(body)
     remembered = shown.pop("POST /v1/observations")
-    assert (await api.post("/v1/observations", json=remembered)).status_code == 200
+    kept = await api.post("/v1/observations", json=remembered)
+    assert all(f'"{key}"' in page for key in kept.json())
     for call in ("POST /v1/search", "POST /v1/ask", "DELETE /v1/memory"):
         method, path = call.split()
         body = shown.pop(call)
@@ -57,4 +59,5 @@ async def test_the_examples_of_the_page_work_as_they_stand(api: httpx.AsyncClien
             body["stream_id"] = remembered["stream_id"]
         reply = await api.request(method, path, json=body)
         assert reply.status_code == 200, (call, reply.text)
+        assert path == "/v1/memory" or all(f'"{key}"' in page for key in reply.json())
     assert not shown

@@ -53,7 +53,7 @@ function quantile(buckets, share) {
 }
 
 export function milliseconds(seconds) {
-  return seconds >= 1 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds * 1000)} ms`;
+  return seconds >= 1 ? `${seconds.toFixed(1)}\u00a0s` : `${Math.round(seconds * 1000)}\u00a0ms`;
 }
 
 const WIDE = 320;

@@ -142,7 +142,7 @@ export class MemoryTab {
     const others = hits.filter((hit) => !meant.includes(hit));
     this.said.textContent = (text
       ? `${plural(meant.length, "find")} in ${Math.round(took)} ms, best first`
-      : `The latest ${plural(hits.length, "thing")} remembered`) + rest;
+      : `The latest ${hits.length === 1 ? "thing" : `${hits.length} things`} remembered`) + rest;
     fill(this.results, meant.map((hit) => this.result(hit)),
       others.length > 0 && el("li", { class: "further" },
         el("h3", {}, meant.length ? "Less alike" : "Nothing says so. What comes nearest:")),
@@ -176,12 +176,20 @@ export class MemoryTab {
 
   nothing(text) {
     this.said.textContent = "";
-    fill(this.results, el("li", { class: "nothing" },
-      text === null
-        ? [el("p", { class: "nothing-title" }, "Nothing is remembered yet."),
-          el("p", {}, "Start watching in Live, or drop a recording in Recordings; what was seen and said can be found here.")]
-        : [el("p", { class: "nothing-title" }, text ? "Nothing like that is remembered." : "Nothing there."),
-          el("p", {}, "Try other words, or fewer filters.")]));
+    const [title, advice] = this.why(text);
+    fill(this.results, el("li", { class: "nothing" }, el("p", { class: "nothing-title" }, title), el("p", {}, advice)));
+  }
+
+  /** Why nothing is shown, and what to do. */
+  why(text) {
+    const [from, to] = [this.from.value, this.to.value];
+    const filtered = this.kinds.size > 0 || this.stream.value || from || to;
+    if (text === null || (!text && !filtered)) {
+      return ["Nothing is remembered yet.",
+        "Start watching in Live, or drop a recording in Recordings; what was seen and said can be found here."];
+    }
+    if (from && to && to < from) return ["That ends before it begins.", "Choose a later “To”, or an earlier “From”."];
+    return [text ? "Nothing like that is remembered." : "Nothing there.", "Try other words, or fewer filters."];
   }
 
   forgetWhole() {

@@ -11,7 +11,7 @@ const said = (seen) => (seen.speaker ? `${seen.speaker}: ` : "") + seen.text.rep
 export class Transcript {
   constructor() {
     this.view = el("ul", { class: "chips", "aria-label": "In view now" });
-    this.lines = el("ol", { class: "lines", tabindex: "0" });
+    this.lines = el("ol", { class: "lines", tabindex: "0", hidden: true });
     this.empty = el("p", { class: "quiet-text" }, "What is said and seen will be written here.");
     this.saying = el("p", { class: "saying", hidden: true, dir: "auto" });
     this.seenAt = 0;
@@ -30,8 +30,14 @@ export class Transcript {
     this.lines.replaceChildren();
     this.known.clear();
     fill(this.view);
-    this.empty.hidden = false;
+    this.none(true);
     this.partial("");
+  }
+
+  /** A list of nothing is no place for the keyboard to stop at. */
+  none(is) {
+    this.empty.hidden = !is;
+    this.lines.hidden = is;
   }
 
   partial(text) {
@@ -51,7 +57,7 @@ export class Transcript {
     const key = `${seen.kind} ${seen.start} ${seen.text}`;
     if (this.known.has(key)) return;
     this.known.add(key);
-    this.empty.hidden = true;
+    this.none(false);
     followEnd(this.lines, () => {
       insertByTime(this.lines, el("li", { class: seen.role === "statement" ? null : `${seen.role}-line` },
         el("span", { class: "around-time" }, clock(seen.start)),
