@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from memory.episode_rows import Placed, placed_of
-from memory.episodes import Unit
+from memory.episodes import LEVELS, Unit
 from memory.records import Episode, Quote
 from memory.rows import filters, rows_with
 from memory.summary import Candidate, best, labels_of, merged, pictures, text_of
@@ -33,6 +34,7 @@ Row = dict[str, Any]
 Vector = npt.NDArray[np.float32]
 
 TOLD = ("speech", "screen_text")
+EPSILON = 0.0005  # half the grain of ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,31 @@ def stripped(
         rewritten=None,
     )
     return Placed(left, unit_length(np.stack(vectors) if vectors else None))
+
+
+def beside(
+    episodes: Sequence[Episode], moments: Sequence[Held]
+) -> list[tuple[Episode | None, list[Held]]]:
+    """Moments that no episode holds, by the episode after whose start they come. A moment that
+    gained something goes with the episode that holds it."""
+    starts = [episode.start - EPSILON for episode in episodes]
+    groups: dict[int, list[Held]] = {}
+    for moment in moments:
+        at = max(0, bisect_right(starts, moment.start) - 1)
+        groups.setdefault(at, []).append(moment)
+    return [(episodes[at] if episodes else None, group) for at, group in groups.items()]
+
+
+def near(old: Episode, late: Sequence[Held]) -> list[Held]:
+    """Those that an episode can take in, or holds, and is not much longer than one may be."""
+    begin, reach = old.start, old.end
+    found = []
+    for moment in late:
+        begin_then, reach_then = min(begin, moment.start), max(reach, moment.end)
+        if moment.id in old.children or reach_then - begin_then <= 1.5 * LEVELS[1].longest:
+            found.append(moment)
+            begin, reach = begin_then, reach_then
+    return found
 
 
 def episodes_named(tables: Tables, ids: Sequence[str]) -> list[Placed]:

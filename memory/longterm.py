@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from memory.compress import EPSILON
 from memory.consolidate import Consolidation
 from memory.embedder import Embedder
 from memory.episode_rows import EPISODES, PINS, in_order
@@ -39,7 +40,6 @@ SLICE = 0.1  # seconds after which upkeep looks elsewhere; one piece of work may
 SHARE = 0.1  # of the time, at most, goes into this tier
 SETTLE = 0.5  # seconds between looks
 COLUMNS = [name for name in EPISODES.names if name != "vector"]
-EPSILON = 0.0005  # half the grain of ids
 
 
 @dataclass(frozen=True, slots=True)

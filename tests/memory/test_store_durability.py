@@ -29,6 +29,7 @@ from memory.errors import (
 )
 from memory.maintenance import FRAGMENTS
 from memory.records import Query, Selection
+from memory.rows import put
 from memory.store import Store
 from tests.memory.storing import HashEmbedder, moment, picture, stream
 
@@ -166,7 +167,7 @@ def test_a_failing_disk_is_named_and_leaves_nothing_visible(
 def test_a_commit_that_failed_between_tables_is_hidden_until_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: int
 ) -> None:
-    real = memory.remember.put
+    real = put
     calls: list[object] = []
 
     def fail_later(table: Any, rows: Any) -> None:
@@ -320,7 +321,7 @@ def test_a_store_may_be_copied_and_opened_elsewhere(tmp_path: Path) -> None:
 def test_what_a_failed_commit_left_is_gone_once_another_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = memory.remember.put
+    real = put
 
     def fail_on_moments(table: Any, rows: Any) -> None:
         if table.name == "moments":
