@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
+import os
+import random
 import shutil
+import signal
+import threading
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -274,3 +280,50 @@ def test_standing_alone_that_fails_midway_leaves_no_trace(
         assert len(failing) == 2
         assert any(e.alone for e in store.episodes("cam"))
     assert isinstance(store._longterm.holding, Holding)
+
+
+def until_killed(path: Path, budget: float, pipe: Connection) -> None:
+    with Store(path, HashEmbedder(), budget_mb=budget) as store:
+        pipe.send("open")
+        while True:
+            hold(store)
+
+
+@pytest.mark.soak
+def test_killed_at_any_time_every_level_is_whole(tmp_path: Path) -> None:
+    given = [moment for day in planted() for moment in day]
+    with Store(tmp_path, HashEmbedder()) as store:
+        remember(store, given)
+        store.consolidate()
+    spawn, chance = multiprocessing.get_context("spawn"), random.Random(4)
+    budgets = [0.5, 0.4, 0.3, 0.2, 0.15, 0.1]
+    for life in range(30):
+        ours, theirs = spawn.Pipe()
+        child = spawn.Process(target=until_killed, args=(tmp_path, budgets[life // 5], theirs))
+        child.start()
+        assert ours.poll(60)
+        threading.Event().wait(chance.uniform(0.0, 1.0))
+        os.kill(child.pid or 0, signal.SIGKILL)
+        child.join(60)
+        with Store(tmp_path, HashEmbedder()) as store:
+            check_whole(store, given)
+            alone = [sum(e.alone for e in own(store, level)) for level in (2, 3)]
+    assert min(alone) > 0, alone
+
+
+def check_whole(store: Store, given: list[Moment]) -> None:
+    ledger = store._ledger.hours()
+    for row in ledger.values():
+        begin, end = row["hour"] * 3600.0, (row["hour"] + row["hours"]) * 3600.0
+        count = sum(len(m.observations) for m in given if begin <= m.start < end)
+        assert sum(row[f"{how}_observations"] for how in COUNTED) == count
+    levels = {level: own(store, level) for level in (1, 2, 3)}
+    for level in (1, 2, 3):
+        told = store.episodes("cam", level=level)
+        assert all(one.end <= other.start for one, other in zip(told, told[1:], strict=False))
+    for level in (2, 3):
+        below = {e.id for e in levels[level - 1]}
+        assert all(e.alone or set(e.children) <= below for e in levels[level])
+    for moment in store.timeline("cam"):
+        assert moment.keyframe is None or store.keyframe(moment.id)
+    assert store.search(Query("the harbour crane", limit=3))
