@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,9 @@ class Client:
             await asyncio.sleep(poll)
         return state
 
-    async def asked(self, body: Mapping[str, Any]) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    async def asked(
+        self, body: Mapping[str, Any]
+    ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         """The server-sent events of one question, as (kind, body)."""
         given = {key: value for key, value in body.items() if value is not None}
         try:

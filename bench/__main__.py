@@ -13,6 +13,7 @@ BENCHES = {
     "search": "search while writing, beside Lance's hybrid search",
     "recall": "evidence found by search, beside plain retrieval",
     "memory": "planted facts after a day, bytes per hour, beside controls",
+    "weeks": "weeks of a stream under a budget: what they weigh, what is still told of them",
     "summaries": "how much of what the model writes of episodes stands in their quotes",
     "ranking": "ranking weights refined by what answers cite, before and after",
     "scale": "streams by plan, simulated from what each stage costs",

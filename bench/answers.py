@@ -14,7 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -139,5 +139,5 @@ async def _control(
     score.add(ok, first, (time.perf_counter() - began) * 1000)
 
 
-def _pieces(generator: GgufGenerator, prompt: Prompt) -> AsyncIterator[str]:
+def _pieces(generator: GgufGenerator, prompt: Prompt) -> AsyncGenerator[str, None]:
     return generator.stream(prompt, 48)

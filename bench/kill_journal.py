@@ -143,7 +143,7 @@ def faults(store: Store, journal: Journal, chance: random.Random) -> Iterator[Fa
     held = held_by(store)
     yield from _timeline_faults(store, held, chance)
     known = journal.kept | journal.gone | journal.unsure.keys()
-    given_up = given_up_in(store)
+    given_up = given_up_in(store, journal.kept | held.keys())
     for key in journal.kept | held.keys():
         gone = given_up.get(key[0], frozenset())
         yield from _moment_faults(store, key, held.get(key), gone, key in journal.kept)
@@ -160,11 +160,20 @@ def faults(store: Store, journal: Journal, chance: random.Random) -> Iterator[Fa
             yield from (("resurrected", f"{key} in {path}") for key in left)
 
 
-def given_up_in(store: Store) -> dict[str, frozenset[int]]:
-    """By stream, hashes of the ids that the ledger says were given up."""
+def given_up_in(store: Store, keys: Iterable[Key]) -> dict[str, frozenset[int]]:
+    """By stream, hashes of the ids that the ledger says were given up, or that an episode which
+    stands alone has taken the place of."""
     gone: dict[str, set[int]] = {}
     for row in select(store.tables.ledger, None, ["stream_id", "gone"]):
         gone.setdefault(row["stream_id"], set()).update(row["gone"])
+    alone: dict[str, list[tuple[float, float]]] = {}
+    for row in select(store.tables.episodes, "alone", ["stream_id", "start", "end"]):
+        alone.setdefault(row["stream_id"], []).append((row["start"], row["end"]))
+    for key in keys:
+        moment, _ = moment_of(key)
+        if any(start <= moment.start < end for start, end in alone.get(key[0], ())):
+            ids = [*(o.id for o in moment.observations), moment_key(moment.id)]
+            gone.setdefault(key[0], set()).update(map(id_hash, [*ids, keyframe_key(moment.id)]))
     return {name: frozenset(hashes) for name, hashes in gone.items()}
 
 

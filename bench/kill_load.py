@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import memory.holding
 import memory.maintenance
 from bench.kill_archive import BUDGET, packed, take_in
 from bench.kill_journal import (
@@ -39,6 +40,7 @@ from memory.store import Store
 from perception.records import Stream
 
 WRITERS = 3
+TOTAL = 0.1  # MB, in every other life: then hours are emptied, and their episodes stand alone
 KEPT = 500  # moments; above it whole streams are forgotten
 
 
@@ -48,7 +50,8 @@ def main(arguments: list[str]) -> None:
     chance = random.Random(seed)
     hurry_upkeep()
     began = time.perf_counter()
-    store = Store(path, HashEmbedder(), budget_mb_per_hour=BUDGET)
+    total = TOTAL if seed % 2 else None
+    store = Store(path, HashEmbedder(), budget_mb_per_hour=BUDGET, budget_mb=total)
     store.search(Query("shelf", limit=3))
     tell({"ready": time.perf_counter() - began})
     journal = Journal.read(journal_path)
@@ -79,6 +82,7 @@ def hurry_upkeep() -> None:
     memory.maintenance.PRUNE_EVERY = 0.3
     memory.maintenance.SHARE = 0.7
     memory.maintenance.SETTLE = 0.05
+    memory.holding.TOTAL_EVERY = 0.2
 
 
 def tell(what: dict[str, Any]) -> None:

@@ -2,10 +2,11 @@
 
     python -m bench live RECORDING.mp4 ... [--asked 14] [--minutes 5]
 
-Each recording is sent as a camera and a microphone would, and its truth file (RECORDING.json) says
-what is asked in it. Then its written questions are asked by voice (Piper's), and the agent is
-interrupted; then questions are answered back to back while the recording goes on. The control is
-the same pipeline run one stage after another (`bench/straight.py`).
+Each recording is sent as a camera and a microphone would, and its truth file (RECORDING.json)
+says what is asked in it. Then its written questions are asked by voice (Piper's) and the answers
+held against it, and the agent is interrupted; then questions are answered back to back while the
+recording goes on. The control is the same pipeline run one stage after another
+(`bench/straight.py`).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import httpx
 import numpy as np
 
 import models
+from bench import truth
 from bench.caller import Caller, Pictures, Sound, samples_of, sounds
 from bench.table import report
 from reasoning.speaker import PiperSpeaker
@@ -123,9 +125,10 @@ def wait_until_up(url: str, process: subprocess.Popen[bytes]) -> None:
 
 async def measure(url: str, recording: Path, asked: int, busy_seconds: float) -> Figures:
     """One recording, from its beginning to the end of the back-to-back part."""
-    truth = json.loads(recording.with_suffix(".json").read_text())
+    truth_file = recording.with_suffix(".json")
+    said = json.loads(truth_file.read_text())
     figures = Figures()
-    seconds = truth["seconds"]
+    seconds = said["seconds"]
     loops = 2 + int((asked * 15 + BARGE_INS * 15 + busy_seconds) / seconds)
     sound = Sound()
     original = await asyncio.to_thread(samples_of, recording)
@@ -139,11 +142,13 @@ async def measure(url: str, recording: Path, asked: int, busy_seconds: float) ->
             began = sound.began or 0.0
             print(f"{recording.stem}: played; measuring", file=sys.stderr)
             offset = await _stream_offset(client, call, began)
-            _count_recording(figures, truth, call, began, offset)
+            _count_recording(figures, said, call, began, offset)
             voice = PiperSpeaker(models.locate("piper-joe"))
-            questions = [one["question"] for one in truth["questions"]][:asked]
-            for text in questions:
-                await _ask(figures, call, sound, voice, text)
+            planted = truth.read(truth_file)[:asked]
+            for one in planted:
+                body = await _ask(figures, call, sound, voice, one.question)
+                figures.right += body is not None and _right(one, body)
+            questions = [one.question for one in planted]
             for number in range(BARGE_INS):
                 text = questions[number % len(questions)]
                 await _interrupt(figures, call, sound, voice, text)
@@ -161,26 +166,35 @@ async def _stream_offset(client: httpx.AsyncClient, call: Caller, began: float) 
     return wall_began - datetime.fromisoformat(start).timestamp()
 
 
+def _right(planted: truth.Planted, body: dict[str, Any]) -> bool:
+    """By its words: the pictures go round, so that what it rests on may have been seen again."""
+    right = truth.right(planted, body["answer"], body["abstained"], None)
+    if not right:
+        heard = body["utterance"]["text"]
+        print(f"  not right: {planted.question} (heard: {heard}) {body['answer']}", file=sys.stderr)
+    return right
+
+
 def _count_recording(
-    figures: Figures, truth: dict[str, Any], call: Caller, began: float, offset: float
+    figures: Figures, recorded: dict[str, Any], call: Caller, began: float, offset: float
 ) -> None:
     """Answers, false triggers and cut-offs of what the recording itself says."""
     answers = [body for _, body in call.of("answer") if body["trigger"] == "spoken"]
     claimed = set()
-    for question in truth["live_questions"]:
+    for question in recorded["live_questions"]:
         end = offset + question["end"]
         mine = [n for n, a in enumerate(answers) if abs(a["utterance"]["end"] - end) < 3]
         claimed.update(mine)
         figures.asked += 1
         figures.answered += bool(mine)
-        said = answers[mine[0]]["answer"].lower() if mine else ""
-        figures.right += any(word.lower() in said for word in question["expect"])
+        answer = answers[mine[0]]["answer"].lower() if mine else ""
+        figures.right += any(word.lower() in answer for word in question["expect"])
         _latencies(figures, call, began + question["end"])
     figures.false_triggers += len(answers) - len(claimed)
     heard = [
         o for _, o in call.of("observation") if o["kind"] == "speech" and o["role"] != "answer"
     ]
-    for event in truth["events"]:
+    for event in recorded["events"]:
         if event["kind"] not in ("speech", "ask", "filler"):
             continue
         figures.spoken += 1
@@ -224,21 +238,23 @@ def _show_stages(call: Caller, ended: float) -> None:
 
 async def _ask(
     figures: Figures, call: Caller, sound: Sound, voice: PiperSpeaker, text: str
-) -> bool:
-    """Ask by voice and wait for the whole answer, spoken; whether it came."""
+) -> dict[str, Any] | None:
+    """Ask by voice and wait for the whole answer, spoken; None where none came."""
     speech = await asyncio.to_thread(voice.speak, f"Hey Lookback, {text[0].lower()}{text[1:]}")
     await _quiet(call)
     answers = len(call.of("answer"))
     ended = sound.say(speech.samples) + _voiced(speech.samples) / speech.rate
     figures.asked += 1
     try:
-        await call.wait_for("answer", answers + 1, speech.seconds + ANSWER_LIMIT)
+        body = await call.wait_for("answer", answers + 1, speech.seconds + ANSWER_LIMIT)
     except TimeoutError:
-        return False
+        heard = [o["text"] for at, o in call.of("observation") if at > ended - speech.seconds]
+        print(f"  not answered: {text} (heard: {' | '.join(heard)})", file=sys.stderr)
+        return None
     figures.answered += 1
     await asyncio.sleep(1.5)
     _latencies(figures, call, ended)
-    return True
+    return body
 
 
 async def _interrupt(
@@ -247,7 +263,7 @@ async def _interrupt(
     """Ask, and speak while the answer is being spoken: how long it goes on being heard."""
     answer = Figures()
     words = await asyncio.to_thread(voice.speak, INTERRUPTION)
-    if not await _ask(answer, call, sound, voice, f"Summarize what happened: {text}"):
+    if await _ask(answer, call, sound, voice, f"Summarize what happened: {text}") is None:
         return
     if not sounds(call.heard, time.monotonic() - 0.1):
         return  # it had finished already
@@ -314,7 +330,7 @@ def row(name: str, figures: Figures) -> dict[str, Any]:
         "p95": at(figures.first_token, 0.95),
         "first sound p50": at(figures.first_sound, 0.5),
         "sound p95": at(figures.first_sound, 0.95),
-        "own right": figures.right,
+        "right": figures.right,
         "false triggers": figures.false_triggers,
         "cut off": f"{figures.cut_off}/{figures.spoken}",
         "barge-in p50": at(figures.silenced, 0.5),

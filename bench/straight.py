@@ -10,7 +10,7 @@ import asyncio
 import json
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +37,7 @@ class Clocked:
         self.seconds = self._source.seconds
         self.began = 0.0
 
-    async def __aiter__(self) -> AsyncIterator[AudioChunk | Frame]:
+    async def __aiter__(self) -> AsyncGenerator[AudioChunk | Frame, None]:
         self.began = time.monotonic()
         async for item in self._source:
             yield item

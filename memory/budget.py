@@ -23,6 +23,11 @@ from perception.records import Kind
 # and each byte of its text, as Lance compresses it, and of what facts and episodes take of it.
 ROW_BYTES = 500
 TEXT_FACTOR = 1.2
+# Rows of the other tables that grow with a stream, once their small files have been merged.
+EPISODE_BYTES = 5_000
+FACT_BYTES = 450
+LEDGER_BYTES = 600  # of an hour or a day, without what is known of each thing that is gone
+GONE_BYTES = 14
 
 REPEATING: tuple[Kind, ...] = ("screen_text", "vision", "sound")
 

@@ -128,12 +128,6 @@ def compressed(
             if seen.role == "statement":
                 given.append(Candidate(Quote(seen.id, seen, moment.id), vector))
     quotes = best(given)
-    labels = [
-        label
-        for one in given
-        if one.quote.observation.kind == "vision"
-        for label in labels_of(one.quote.observation.text)
-    ]
     every = [*(moment.vectors for moment in moments), *(one.vector[None] for one in given)]
     shown = [(m.keyframe, _of_kinds(m, ("vision",))) for m in moments if m.keyframe is not None]
     ids = sorted({*(moment.id for moment in moments), *children}, key=place_of)
@@ -145,7 +139,7 @@ def compressed(
         start=min(starts),
         end=max([*ends, *starts]),
         wall_start=wall_start,
-        text=text_of(quotes, labels),
+        text=text_of(quotes, _labels_in(one.quote for one in given)),
         quotes=quotes,
         keyframes=pictures([(digest, vector) for digest, vector in shown]),
         children=tuple(ids),
@@ -158,12 +152,6 @@ def joined(children: Sequence[Placed], level: int) -> Placed:
     """One episode of a level above, from those below it, in order."""
     episodes = [child.episode for child in children]
     quotes = merged([episode.quotes for episode in episodes])
-    labels = [
-        label
-        for quote in quotes
-        if quote.observation.kind == "vision"
-        for label in labels_of(quote.observation.text)
-    ]
     weights = np.array([[episode.moments] for episode in episodes], np.float32)
     shown = [
         (e.keyframes[0], c.vector) for e, c in zip(episodes, children, strict=True) if e.keyframes
@@ -174,13 +162,29 @@ def joined(children: Sequence[Placed], level: int) -> Placed:
         start=min(episode.start for episode in episodes),
         end=max(episode.end for episode in episodes),
         wall_start=episodes[0].wall_start,
-        text=text_of(quotes, labels),
+        text=text_of(quotes, _labels_in(quotes)),
         quotes=quotes,
         keyframes=pictures(list(shown)),
         children=tuple(episode.id for episode in episodes),
         moments=sum(episode.moments for episode in episodes),
     )
     return Placed(episode, unit_length(np.stack([c.vector for c in children]) * weights))
+
+
+def stripped(
+    episode: Episode, quotes: Sequence[Quote], keyframes: Sequence[str], vectorizer: Vectorizer
+) -> Placed:
+    """An episode that stands alone, made of these of its quotes and pictures only."""
+    vectors = [vector for _, vector in _with_vectors(quotes, vectorizer)]
+    left = replace(
+        episode,
+        text=text_of(quotes, _labels_in(quotes)),
+        quotes=tuple(quotes),
+        keyframes=tuple(keyframes),
+        written="extract",
+        rewritten=None,
+    )
+    return Placed(left, unit_length(np.stack(vectors) if vectors else None))
 
 
 def episodes_named(tables: Tables, ids: Sequence[str]) -> list[Placed]:
@@ -205,6 +209,12 @@ def unit_length(vectors: Vector | None) -> Vector:
         total[0] = length = 1.0
     direction: Vector = (total / np.float32(length)).astype(np.float32)
     return direction
+
+
+def _labels_in(quotes: Iterable[Quote]) -> list[str]:
+    """What was seen, of all of them."""
+    seen = (quote.observation for quote in quotes)
+    return [label for one in seen if one.kind == "vision" for label in labels_of(one.text)]
 
 
 def _with_vectors(

@@ -93,9 +93,15 @@ class Consolidation:
     def reload(self) -> None:
         """Find out from the table how far each level has come."""
         self._followed = {}
-        for row in select(self._tables.episodes, None, ["stream_id", "level", "children"]):
-            progress = self._of(row["stream_id"]).levels[row["level"]]
-            progress.after = max(progress.after, max(map(place_of, row["children"])))
+        columns = ["stream_id", "level", "end", "alone", "children"]
+        for row in select(self._tables.episodes, None, columns):
+            levels = self._of(row["stream_id"]).levels
+            if row["alone"]:  # what it was made of is no more: nothing begins before it ended
+                last, lowest = row["end"] - 2 * EPSILON, 1
+            else:
+                last, lowest = max(map(place_of, row["children"])), row["level"]
+            for level in range(lowest, row["level"] + 1):
+                levels[level].after = max(levels[level].after, last)
 
     def slice(self) -> bool:
         """Do one piece of what is due; False: nothing is."""
@@ -235,7 +241,7 @@ class Consolidation:
 
     def _renew_above(self, stream: Stream, level: int, changed: list[Change]) -> None:
         """Those that hold a changed episode, or after whose start a new one comes."""
-        where = f"stream_id = {quote(stream.id)} AND level = {level}"
+        where = f"stream_id = {quote(stream.id)} AND level = {level} AND alone IS NOT TRUE"
         rows = in_order(select(self._tables.episodes, where)) if changed and level <= TOP else []
         parents = [episode_of(row) for row in rows]
         reached = self._of(stream.id).levels[level].after + EPSILON if parents else -math.inf

@@ -18,20 +18,26 @@ ALIKE = 0.4  # share of letters in order that a misheard name and the right one 
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """What a sentence corrects. `wrong` is empty where the sentence does not say it."""
+    """What a sentence corrects. `wrong` is empty where the sentence does not say it. `heard`: only
+    if the wrong word was heard shortly before."""
 
     wrong: str
     right: str
     spelled: bool = False
+    heard: bool = False
 
 
+DAYS = frozenset(
+    """monday tuesday wednesday thursday friday saturday sunday january february march april may june
+    july august september october november december""".split()
+)
 _NAME = r"(?:[DO]')?[A-Z][\w-]*\w(?: [A-Z][\w-]*\w)?"
-_NUMBER = (
+NUMBER = (
     r"\d+(?:[.,:]\d+)*|(?:(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?|"
     r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|"
     r"seventeen|eighteen|nineteen)(?: hundred| thousand)?"
 )
-_VALUE = rf"(?:{_NAME}|{_NUMBER})"
+_VALUE = rf"(?:{_NAME}|{NUMBER})"
 _LEAD = r"(?:^|(?<=[.!?] )|(?<=, ))(?i:no|sorry|wait|actually|oh|well|correction|i mean|and|but|yes|[\s,.!:-])*"
 _ITS = (
     r"(?i:that's|that is|that was|it's|it is|it was|this is|i meant|i said|i mean|(?:his|her|their|its|my|the) (?:\w+ )?(?:name )?(?:is|was)|"
@@ -41,7 +47,7 @@ _PAIRS = (
     re.compile(rf"{_LEAD}{_ITS}\s+(?P<right>{_VALUE}),? (?:and )?not\s+(?P<wrong>{_VALUE})\b"),
     re.compile(rf"{_LEAD}(?i:{_ITS}\s+)?(?i:not)\s+(?P<wrong>{_VALUE})(?:[,.;:]+| [-\u2013\u2014])\s+(?i:but\s+|{_ITS}\s+)?(?P<right>{_VALUE})\s*(?:[.!,]|$)"),
     re.compile(rf"(?:^|(?<=[.!?:] ))(?P<right>{_VALUE}), not (?P<wrong>{_VALUE})[.!]?$"),
-    re.compile(rf"\b(?P<right>{_NUMBER}),? (?:and )?not (?:at |on |in )?(?P<wrong>{_NUMBER})\s*[.!]?$"),
+    re.compile(rf"\b(?P<right>{NUMBER}),? (?:and )?not (?:at |on |in )?(?P<wrong>{NUMBER})\s*[.!]?$"),
 )  # fmt: skip
 _SPELLED = re.compile(
     rf"\b(?i:spelled|spelt|spell it)[\s,:]+(?:as |like )?(?:(?P<right>{_NAME})[\s,:]+)?"
@@ -94,7 +100,7 @@ def meant(correction: TakenBack, before: Sequence[str]) -> tuple[int, str] | Non
 
     A number stands for the last number; a name for the last name that sounds like it."""
     named = correction.right[0].isupper()
-    pattern = re.compile(_NAME if named else rf"\b(?:{_NUMBER})\b", 0 if named else re.I)
+    pattern = re.compile(_NAME if named else rf"\b(?:{NUMBER})\b", 0 if named else re.I)
     for at in range(len(before) - 1, -1, -1):
         for match in reversed(list(pattern.finditer(before[at]))):
             for word in reversed(match.group().split()) if named else [match.group()]:
@@ -108,18 +114,17 @@ def meant(correction: TakenBack, before: Sequence[str]) -> tuple[int, str] | Non
 
 def lasting(correction: TakenBack) -> bool:
     """Is it about a name, which is wrong wherever it was heard? A number or a day is wrong once."""
-    return correction.right[0].isupper() and correction.right.lower() not in _DAYS
+    return correction.right[0].isupper() and correction.right.lower() not in DAYS
 
 
-_DAYS = frozenset(
-    """monday tuesday wednesday thursday friday saturday sunday january february march april may june
-    july august september october november december""".split()
-)
-
-
-def alike(one: str, other: str) -> bool:
+def alike(one: str, other: str, least: float = ALIKE) -> bool:
     """May one name have been heard as the other?"""
-    return SequenceMatcher(None, one.casefold(), other.casefold()).ratio() >= ALIKE
+    return likeness(one, other) >= least
+
+
+def likeness(one: str, other: str) -> float:
+    """The share of letters, in order, that both have: 0 to 1."""
+    return SequenceMatcher(None, one.casefold(), other.casefold()).ratio()
 
 
 def holds(text: str, name: str) -> bool:

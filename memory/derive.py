@@ -17,6 +17,7 @@ from memory.corrections import BACK, TakenBack, holds, lasting, meant, taken_bac
 from memory.records import FOREVER
 from memory.statements import about, statements
 from memory.tables import CORRECTIONS, FACTS, quote, select
+from memory.uncapitalised import meant_plainly, taken_back_plainly, uncapitalised
 
 Row = dict[str, Any]
 READ = ("speech", "screen_text")
@@ -34,7 +35,7 @@ def derive(
         if row["role"] != "statement" or row["kind"] not in READ:
             continue
         stated += _facts(row)
-        if row["kind"] == "speech" and (said := taken_back(row["text"])) is not None:
+        if row["kind"] == "speech" and (said := _taken_back(row["text"])) is not None:
             back += _correction(row, said, observations)
     for table, found, schema in ((facts, stated, FACTS), (corrections, back, CORRECTIONS)):
         if found:
@@ -70,16 +71,22 @@ def _facts(row: Row) -> list[Row]:
     ]
 
 
+def _taken_back(text: str) -> TakenBack | None:
+    plainly = taken_back_plainly(text) if uncapitalised(text) else None
+    return plainly or taken_back(text)
+
+
 def _correction(row: Row, said: TakenBack, observations: LanceTable) -> list[Row]:
     since, until, target = 0.0, FOREVER, None
     before = _before(row, observations)
     if said.wrong:
         named = [n for n, heard in enumerate(before) if holds(heard["text"], said.wrong)]
         found = (named[-1], said.wrong) if named else None
-        if found is None and not lasting(said):
+        if found is None and (said.heard or not lasting(said)):
             return []  # nothing of late that it could put right
     else:
-        found = meant(said, [heard["text"] for heard in before])
+        texts = [heard["text"] for heard in before]
+        found = meant(said, texts) or meant_plainly(said, texts)
         if found is None:
             return []
     heard_in = before[found[0]]["id"] if found else None
@@ -118,8 +125,9 @@ def _two_of_them(
     stream_id: str, wrong: str, right: str, correcting: str, observations: LanceTable
 ) -> bool:
     """Are both names those of somebody? One of them speaks under it, or one text has both."""
-    where = f"stream_id = {quote(stream_id)} AND contains(text, {quote(wrong)})"
+    folded = quote(wrong.lower())
+    where = f"stream_id = {quote(stream_id)} AND contains(lower(text), {folded})"
     rows = select(observations, where, ["id", "text"])
     both = any(holds(row["text"], right) for row in rows if row["id"] != correcting)
-    where = f"stream_id = {quote(stream_id)} AND speaker = {quote(wrong)}"
+    where = f"stream_id = {quote(stream_id)} AND lower(speaker) = {folded}"
     return both or bool(select(observations, where, ["id"]))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from memory.corrections import holds
+from memory.episode_rows import LOWEST
 from memory.errors import InvalidRequest
 from memory.knowledge import Knowledge
 from memory.records import Correction
@@ -61,7 +62,7 @@ def _holding(column: str, names: Iterable[str]) -> str:
 def _outlived(tables: Tables, said: str, stream_id: str | None) -> list[dict[str, Any]]:
     """What is kept of observations that were given up: quotes, and sentences that state something."""
     of_stream = "" if stream_id is None else f" AND stream_id = {quote(stream_id)}"
-    quoting = f"outlived > 0 AND level = 1{of_stream}"
+    quoting = f"outlived > 0 AND {LOWEST}{of_stream}"
     rows = []
     for episode in select(tables.episodes, quoting, ["stream_id", "quotes"]):
         kept = [q for q in episode["quotes"] if q["outlived"]]

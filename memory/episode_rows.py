@@ -55,12 +55,17 @@ EPISODES = pa.schema(
         pa.field("rewritten", pa.string()),  # the summary in a model's words
         pa.field("tried", pa.string()),  # SHA-256 of the quotes that a model was last given
         pa.field("tried_by", pa.string()),  # which
+        pa.field("alone", pa.bool_()),  # the episodes that it was made of are no more
     ]
 )
+# Of every time that episodes hold, those that tell the most of it.
+LOWEST = "(level = 1 OR alone)"
 SPAN = pa.struct(
     [("start", pa.float64()), ("end", pa.float64()), ("kind", pa.string()), ("count", pa.int32())]
 )
 COUNTED = ("observations", "keyframes", "bytes")
+# What longer episodes have outlived: shorter ones, and facts from them; about their bytes.
+OUTLIVED = ("outlived_episodes", "outlived_facts", "outlived_bytes")
 LEDGER = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
@@ -76,6 +81,9 @@ LEDGER = pa.schema(
         pa.field("spans", pa.list_(SPAN), nullable=False),  # of the observations dropped
         pa.field("terms", pa.list_(pa.int32()), nullable=False),  # their words, as hashes
         pa.field("gone", pa.list_(pa.int64()), nullable=False),  # ids given up, as hashes
+        pa.field("gone_at", pa.list_(pa.int16())),  # at which second of the hour; none: not known
+        pa.field("hours", pa.int32()),  # that the row accounts for, from `hour` on; none: one
+        *(pa.field(name, pa.int64()) for name in OUTLIVED),
     ]
 )
 PINS = pa.schema(
@@ -116,6 +124,7 @@ def episode_row(placed: Placed, wall_start: datetime) -> Row:
         "rewritten": e.rewritten,
         "tried": None,
         "tried_by": None,
+        "alone": e.alone,
     }
 
 
@@ -134,6 +143,7 @@ def episode_of(row: Row) -> Episode:
         keyframes=tuple(row["keyframes"]),
         children=tuple(row["children"]),
         moments=row["moments"],
+        alone=bool(row["alone"]),
     )
 
 

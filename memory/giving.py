@@ -10,15 +10,25 @@ import numpy as np
 import pyarrow as pa
 from lancedb.table import LanceTable
 
-from memory.budget import ROW_BYTES, Pictured, Verdict, Weighed, hold, row_bytes
+from memory.budget import (
+    EPISODE_BYTES,
+    FACT_BYTES,
+    GONE_BYTES,
+    LEDGER_BYTES,
+    ROW_BYTES,
+    Pictured,
+    Verdict,
+    Weighed,
+    hold,
+    row_bytes,
+)
 from memory.compress import Held, moments_of
-from memory.episode_rows import EPISODES
+from memory.episode_rows import COUNTED, EPISODES
 from memory.knowledge import Knowledge
 from memory.ledger import (
     HOUR,
     Entry,
     Ledger,
-    id_hash,
     joined_spans,
     keyframe_key,
     moment_key,
@@ -26,7 +36,6 @@ from memory.ledger import (
     word_hash,
 )
 from memory.likeness import Hash
-from memory.maintenance import table_bytes
 from memory.picture_rows import vector_bytes
 from memory.place import Media
 from memory.remember import LOOKUP
@@ -43,6 +52,7 @@ class Contents:
 
     stream_id: str
     hour: int
+    span: tuple[float, float]  # seconds of the stream
     moments: tuple[Held, ...]
     observations: tuple[Weighed, ...]
     pictures: tuple[Pictured, ...]
@@ -55,6 +65,14 @@ class Contents:
     @property
     def salience(self) -> float:
         return float(np.mean([seen.salience for seen in self.observations] or [0.0]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """Keyframes that episodes show, and the first of each that is longer than minutes."""
+
+    best: set[str]
+    first: set[str]
 
 
 class Giving:
@@ -78,22 +96,30 @@ class Giving:
         self._changed = changed
 
     def contents(
-        self, stream_id: str, hour: int, hashes: Mapping[str, Hash | None] | None = None
+        self,
+        stream_id: str,
+        hour: int,
+        hashes: Mapping[str, Hash | None] | None = None,
+        showing: bool = False,
     ) -> Contents | None:
-        """The hour, weighed; None when nothing is there."""
-        low, high = hour * HOUR, (hour + 1) * HOUR
+        """The hour, or the day that the ledger counts from it on, weighed; None when nothing is
+        there. With `showing`, a picture that stands for an hour or a day has to stay."""
+        row = self._ledger.hours().get((stream_id, hour))
+        low, high = hour * HOUR, (hour + (row["hours"] if row else 1)) * HOUR
         moments = moments_of(self._tables, stream_id, low, float(np.nextafter(high, low)))
         if not moments:
             return None
-        quoted, best, held = self._rested_on(stream_id, low, high)
+        quoted, shown, held = self._rested_on(stream_id, low, high, moments)
         pins = select(self._tables.pins, f"stream_id = {quote(stream_id)}", ["id"])
         pinned = {row["id"] for row in pins}
         # Only what an episode holds may go: the rest is as good as pinned.
         fixed = pinned | {moment.id for moment in moments if moment.id not in held}
         observations = weighed(moments, quoted, fixed, self._knowledge.resting(stream_id))
         sizes = self._sizes({m.keyframe for m in moments if m.keyframe})
-        pictures = pictured(moments, observations, sizes, best, fixed, hashes or {})
-        return Contents(stream_id, hour, tuple(moments), observations, pictures)
+        if showing:
+            fixed |= {m.id for m in moments if m.keyframe in shown.first}
+        pictures = pictured(moments, observations, sizes, shown.best, fixed, hashes or {})
+        return Contents(stream_id, hour, (low, high), tuple(moments), observations, pictures)
 
     def account(self, contents: Contents, target: int | None) -> None:
         """Write down an hour of which nothing has to go."""
@@ -130,8 +156,7 @@ class Giving:
     def _change(
         self, contents: Contents, change: Callable[[], None], after: Callable[[], None]
     ) -> None:
-        low = contents.hour * HOUR
-        self._commit(contents.stream_id, low, low + HOUR, change, after)
+        self._commit(contents.stream_id, *contents.span, change, after)
 
     def unaccounted(self, rows: int, hours: Mapping[tuple[str, int], Row]) -> int:
         """About the bytes of what the ledger does not count: so many observations that it does not
@@ -141,7 +166,11 @@ class Giving:
         counted = 0
         for row in hours.values():
             counted += row["kept_bytes"] - row["kept_observations"] * ROW_BYTES
-        tables = table_bytes(self._tables.episodes) + table_bytes(self._tables.ledger)
+        tables = self._tables.episodes.count_rows() * EPISODE_BYTES
+        tables += self._tables.facts.count_rows() * FACT_BYTES
+        for row in hours.values():
+            gone = sum(row[f"{how}_{n}"] for how in ("merged", "dropped") for n in COUNTED[:2])
+            tables += LEDGER_BYTES + GONE_BYTES * gone * (row["hours"] == 1)
         return max(0, rows) * row_bytes("x" * 60) + max(0, files - counted) + tables
 
     def _sizes(self, digests: set[str]) -> dict[str, int]:
@@ -152,20 +181,25 @@ class Giving:
         return found
 
     def _rested_on(
-        self, stream_id: str, low: float, high: float
-    ) -> tuple[set[str], set[str], set[str]]:
-        """Observations that episodes quote, keyframes that they show, moments that they hold."""
-        columns = ["level", "quotes", "keyframes", "children"]
+        self, stream_id: str, low: float, high: float, moments: Sequence[Held]
+    ) -> tuple[set[str], _Shown, set[str]]:
+        """Observations that episodes quote, keyframes that they show, those of the moments that
+        they hold."""
+        columns = ["level", "start", "end", "quotes", "keyframes", "children", "alone"]
         rows = select(self._tables.episodes, _overlapping(stream_id, low, high), columns)
         quoted = {quote["id"] for row in rows for quote in row["quotes"]}
         best = {row["keyframes"][0] for row in rows if row["keyframes"]}
         best |= {digest for row in rows if row["level"] > 1 for digest in row["keyframes"]}
-        return quoted, best, {id for row in rows if row["level"] == 1 for id in row["children"]}
+        first = {r["keyframes"][0] for r in rows if r["level"] > 1 and r["keyframes"]}
+        held = {id for row in rows if row["level"] == 1 for id in row["children"]}
+        alone = [(row["start"], row["end"]) for row in rows if row["alone"]]
+        held |= {m.id for m in moments if any(a <= m.start < b for a, b in alone)}
+        return quoted, _Shown(best, first), held
 
     def _outlive(self, contents: Contents, gone: set[str]) -> None:
         """Mark in every episode the quotes whose observation goes."""
-        low, high = contents.hour * HOUR, (contents.hour + 1) * HOUR
-        rows = select(self._tables.episodes, _overlapping(contents.stream_id, low, high))
+        where = _overlapping(contents.stream_id, *contents.span)
+        rows = select(self._tables.episodes, where)
         changed = []
         for row in rows:
             if any(q["id"] in gone and not q["outlived"] for q in row["quotes"]):
@@ -186,10 +220,9 @@ def accounted(
     holding = {seen.moment_id for seen in left}
     moments: list[Row] = []
     removed: set[str] = set()
-    lost = {seen.moment_id for seen in contents.observations if seen.id in gone}
     for moment in contents.moments:
         shown = verdict.keyframes.get(moment.id, moment.keyframe)
-        if moment.id in lost and moment.id not in holding and shown is None:
+        if moment.id not in holding and shown is None:
             removed.add(moment.id)
         elif shown != moment.keyframe:
             row = {"id": moment.id, "stream_id": contents.stream_id, "keyframe": shown}
@@ -205,9 +238,14 @@ def accounted(
     entry.held_to = target
     _count_kept(entry, left, pictures, contents.salience)
     _count_gone(entry, contents, verdict, {picture.digest for picture in pictures})
-    entry.gone |= {id_hash(id) for id in gone}
-    entry.gone |= {id_hash(keyframe_key(id)) for id in verdict.keyframes}
-    entry.gone |= {id_hash(moment_key(id)) for id in removed}
+    for seen in contents.observations:
+        if seen.id in gone:
+            entry.note_gone(seen.id, seen.start)
+    for moment in contents.moments:
+        if moment.id in verdict.keyframes:
+            entry.note_gone(keyframe_key(moment.id), moment.start)
+        if moment.id in removed:
+            entry.note_gone(moment_key(moment.id), moment.start)
     return entry, gone, moments, removed
 
 
@@ -215,7 +253,7 @@ def _count_kept(
     entry: Entry, observations: Sequence[Weighed], pictures: Sequence[Pictured], salience: float
 ) -> None:
     shown = {picture.digest: picture.bytes for picture in pictures}
-    entry.salience = salience
+    entry.salience = salience or entry.salience  # of an hour that is empty, what it was
     entry.counts["kept_observations"] = len(observations)
     entry.counts["kept_keyframes"] = len(shown)
     entry.counts["kept_bytes"] = sum(o.bytes for o in observations) + sum(shown.values())

@@ -2,7 +2,8 @@
 
 An hour is looked at once all of it belongs to episodes and the stream is `GRACE` past it. Budget
 and ledger, rows and episodes change in one commit; keyframes are removed after it, from a list that
-outlives a crash. A budget for the whole store halves the hours that are least worth their age.
+outlives a crash. A budget for the whole store halves the hours that are least worth their age; once
+they are empty, longer episodes take the place of shorter ones (`levels.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 from memory.errors import KeyframeNotFound, KeyframeTorn
 from memory.giving import Contents, Giving
 from memory.ledger import HOUR, Ledger
+from memory.levels import Levels, Standing
 from memory.likeness import Hash, difference_hash
 from memory.place import Place
 from memory.remember import Remembering
@@ -43,6 +45,7 @@ class _Work:
     hour: int
     target: int
     unseen: list[str]  # keyframes whose hash is not known yet
+    showing: bool  # a picture that stands for an hour or a day stays
     hashes: dict[str, Hash | None] = field(default_factory=dict)
 
 
@@ -58,6 +61,7 @@ class Holding:
         remembering: Remembering,
         ledger: Ledger,
         giving: Giving,
+        levels: Levels,
         settled: Callable[[str], tuple[float, bool]],
         per_hour: int | None,
         total: int | None,
@@ -69,6 +73,7 @@ class Holding:
         self._remembering = remembering
         self._ledger = ledger
         self._giving = giving
+        self._levels = levels
         self._settled = settled
         self.per_hour = per_hour
         self.total = total
@@ -78,6 +83,7 @@ class Holding:
         self._open: dict[str, int] = {}  # the first hour of each stream that is not accounted for
         self._dirty: set[tuple[str, int]] = set()
         self._spent: set[tuple[str, int]] = set()  # hours with nothing left to give
+        self._waiting: set[str] = set()  # episodes that cannot stand alone yet
         self._weighed = -math.inf  # when the whole store was last looked at
         self._leaving: list[str] = self._unfinished()
 
@@ -103,15 +109,17 @@ class Holding:
     def touched(self, stream_id: str, starts: set[float]) -> None:
         """Moments were written there: their hours are accounted for anew."""
         hours = self._ledger.hours()
-        for hour in {int(start // HOUR) for start in starts}:
-            if (stream_id, hour) in hours:
-                self._dirty.add((stream_id, hour))
-                self._spent.discard((stream_id, hour))
+        self._waiting.clear()
+        for key in {self._key(stream_id, start) for start in starts}:
+            if key in hours:
+                self._dirty.add(key)
+                self._spent.discard(key)
 
     def reload(self) -> None:
         """Rows have gone."""
         self._work = None
         self._open = {}
+        self._waiting.clear()
 
     # What is due
 
@@ -135,7 +143,7 @@ class Holding:
     def _first_open(self, stream: Stream, hours: Mapping[tuple[str, int], Row]) -> int | None:
         hour = self._open.get(stream.id, 0)
         while self._ready(stream, hour):
-            row = hours.get((stream.id, hour))
+            row = hours.get((stream.id, self._ledger.first(stream.id, hour)))
             if row is None or row["held_to"] < 0 or _looser(row["held_to"], self.per_hour):
                 return hour
             hour += 1
@@ -150,7 +158,7 @@ class Holding:
         return min(stream.seconds - GRACE, after) >= (hour + 1) * HOUR
 
     def _weigh(self, stream: Stream, hour: int) -> None:
-        contents = self._giving.contents(stream.id, hour)
+        contents = self._giving.contents(stream.id, self._ledger.first(stream.id, hour))
         if contents is None:
             return
         target = self.per_hour
@@ -159,12 +167,13 @@ class Holding:
             return
         self._begin(contents, target)
 
-    def _begin(self, contents: Contents, target: int) -> None:
+    def _begin(self, contents: Contents, target: int, showing: bool = False) -> None:
         unseen = list(dict.fromkeys(picture.digest for picture in contents.pictures))
-        self._work = _Work(contents.stream_id, contents.hour, target, unseen)
+        self._work = _Work(contents.stream_id, contents.hour, target, unseen, showing)
 
     def _look_at_all(self) -> bool:
-        """Where the store as a whole is too large, half of the least worthy hour is due."""
+        """Where the store as a whole is too large, half of the least worthy hour is due, or that an
+        episode stands alone."""
         if self.total is None or self._clock() - self._weighed < TOTAL_EVERY:
             return False
         hours = self._ledger.hours()
@@ -173,31 +182,59 @@ class Holding:
         )
         kept = sum(row["kept_bytes"] for row in hours.values())
         kept += self._giving.unaccounted(open_rows, hours)
-        worth = {
-            key: row
-            for key, row in hours.items()
-            if key not in self._spent and row["kept_bytes"] > LEAST // 4
-        }
-        if kept <= self.total or not worth:
+        least = self._least(hours) if kept > self.total else None
+        if least is None:
             self._weighed = self._clock()
             return False
-        key = min(worth, key=lambda key: (self._worth(key, worth[key]), key))
+        if isinstance(least, Standing):
+            self._stand(least)
+        else:
+            self._halve(least, kept - self.total)
+        return True
+
+    def _least(self, hours: Mapping[tuple[str, int], Row]) -> tuple[str, int] | Standing | None:
+        """The hour that is least worth its bytes, or the episode whose parts are."""
+        streams = self._remembering.streams
+        now = max((s.wall_start.timestamp() + s.seconds for s in list(streams.values())), default=0)
+        worth = [
+            (self._worth(now, key[0], key[1] * HOUR, row["salience"]), key)
+            for key, row in hours.items()
+            if key not in self._spent and row["kept_bytes"] > 0
+        ]
+        standing = [
+            (self._worth(now, one.stream_id, one.end, one.salience) * one.longer, one.id, one)
+            for one in self._levels.ready()
+            if one.id not in self._waiting
+        ]
+        hour, one = min(worth, default=None), min(standing, default=None, key=lambda s: s[:2])
+        if one is not None and (hour is None or one[0] < hour[0]):
+            return one[2]
+        return None if hour is None else hour[1]
+
+    def _halve(self, key: tuple[str, int], over: int) -> None:
         contents = self._giving.contents(*key)
         if contents is None:
             self._spent.add(key)
-            return True
-        over = kept - self.total
+            return
         half = contents.bytes // 2 if contents.bytes > LEAST else 0
-        self._begin(contents, max(half, contents.bytes - over))
-        return True
+        self._begin(contents, max(half, contents.bytes - over) if half else 0, showing=True)
 
-    def _worth(self, key: tuple[str, int], row: Row) -> float:
-        """The oldest, least salient hours go first."""
+    def _stand(self, one: Standing) -> None:
+        if self._levels.stand(one):
+            # The pictures of those that it stands for may go now.
+            self._spent -= {(one.stream_id, row["hour"]) for row in one.hours}
+        else:
+            self._waiting.add(one.id)
+
+    def _worth(self, now: float, stream_id: str, at: float, salience: float) -> float:
+        """What is oldest and least salient goes first."""
         streams = self._remembering.streams
-        newest = max(s.wall_start.timestamp() + s.seconds for s in list(streams.values()))
-        began = streams[key[0]].wall_start.timestamp() if key[0] in streams else 0.0
-        age = max(0.0, newest - began - key[1] * HOUR) / HOUR
-        return float((0.1 + row["salience"]) / (1.0 + age))
+        began = streams[stream_id].wall_start.timestamp() if stream_id in streams else 0.0
+        age = max(0.0, now - began - at) / HOUR
+        return float((0.1 + salience) / (1.0 + age))
+
+    def _key(self, stream_id: str, start: float) -> tuple[str, int]:
+        return stream_id, self._ledger.first(stream_id, int(start // HOUR))
 
     # Pieces of work
 
@@ -210,7 +247,8 @@ class Holding:
                 work.hashes[digest] = None  # nothing to compare; it can still be dropped
 
     def _give(self, work: _Work) -> None:
-        contents = self._giving.contents(work.stream_id, work.hour, work.hashes)
+        place = work.stream_id, work.hour
+        contents = self._giving.contents(*place, work.hashes, work.showing)
         if contents is None:
             return
         leaving = self._giving.give(contents, work.target, self._list_leaving)

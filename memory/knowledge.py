@@ -79,11 +79,18 @@ class Knowledge:
 
     def resting(self, stream_id: str) -> set[str]:
         """Ids of the stream's observations that a fact rests on which still holds."""
+        rows, superseded = self._of_stream(stream_id)
+        return {row["observation_id"] for row in rows if row["id"] not in superseded}
+
+    def superseded(self, stream_id: str) -> set[str]:
+        """Ids of the stream's facts that a later one of it contradicts."""
+        return set(self._of_stream(stream_id)[1])
+
+    def _of_stream(self, stream_id: str) -> tuple[list[Row], dict[str, str]]:
         columns = ["id", "stream_id", "observation_id", "wall", "subject", "attribute", "value"]
         rows = select(self._tables.facts, f"stream_id = {quote(stream_id)}", [*columns, "shared"])
         rows.sort(key=lambda row: (row["wall"], row["id"]))
-        superseded = _superseded(rows)
-        return {row["observation_id"] for row in rows if row["id"] not in superseded}
+        return rows, _superseded(rows)
 
     def _where(self, wanted: set[str]) -> str | None:
         """A subject goes by each of its words, or by what it was heard as."""

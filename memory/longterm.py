@@ -20,6 +20,7 @@ from memory.errors import MomentNotFound
 from memory.giving import Giving
 from memory.holding import Holding, budget_bytes
 from memory.ledger import Ledger
+from memory.levels import Levels
 from memory.maintenance import Maintenance
 from memory.outliving import Outliving
 from memory.place import Place
@@ -89,6 +90,7 @@ class LongTerm:
             remembering,
             ledger,
             Giving(tables, place.media, ledger, self._commit_hour, self._rows_went),
+            Levels(tables, ledger, self._knowledge, self._commit_hour, self._rows_went),
             self.consolidation.reached,
             budget_bytes(budget.per_hour),
             budget_bytes(budget.total),
@@ -152,8 +154,10 @@ class LongTerm:
     def episodes(
         self, stream_id: str, start: float | None, end: float | None, level: int
     ) -> list[Episode]:
-        """The stream's episodes of a level that overlap [start, end], in order."""
-        clauses = [f"stream_id = {quote(stream_id)}", f"level = {int(level)}"]
+        """The stream's episodes of a level that overlap [start, end], in order; where those are no
+        more, of the one above that stands for them."""
+        of_level = f"(level = {int(level)} OR (level > {int(level)} AND alone))"
+        clauses = [f"stream_id = {quote(stream_id)}", of_level]
         if start is not None:
             clauses.append(f"`end` >= {float(start)!r}")
         if end is not None:
@@ -271,6 +275,7 @@ class LongTerm:
         self.consolidation.reload()
         self._ledger.reload()
         self.holding.reload()
+        self._outliving.reload()
 
 
 def _with(moment: Moment | None, stream_id: str, start: float, kept: Sequence[Quote]) -> Moment:

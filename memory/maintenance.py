@@ -203,12 +203,6 @@ def fragments(table: LanceTable) -> int:
     return int(stats["fragment_stats"]["num_fragments"])
 
 
-def table_bytes(table: LanceTable) -> int:
-    """What the table's newest version takes, indexes included."""
-    stats: Any = table.stats()
-    return int(stats["total_bytes"])
-
-
 def unindexed_rows(observations: LanceTable) -> int:
     """Rows that the index of ids has not taken in yet; they are found all the same, by a scan."""
     indexed = {name: i for i in observations.list_indices() for name in i.columns}

@@ -97,6 +97,15 @@ def m007_summaries_in_a_models_words(db: lancedb.DBConnection) -> None:
         episodes.add_columns(pa.schema(missing))
 
 
+def m008_levels_outlive_each_other(db: lancedb.DBConnection) -> None:
+    """Which episodes stand alone; what of the ledger rows stand for, and when what is gone was."""
+    for name, schema in (("episodes", EPISODES), ("ledger", LEDGER)):
+        table = db.open_table(name)
+        missing = [column for column in schema if column.name not in table.schema.names]
+        if missing:
+            table.add_columns(pa.schema(missing))
+
+
 MIGRATIONS: list[Migration] = [
     m001_streams_moments_observations,
     m002_versions,
@@ -105,6 +114,7 @@ MIGRATIONS: list[Migration] = [
     m005_pictures,
     m006_vectors_at_eight_bits,
     m007_summaries_in_a_models_words,
+    m008_levels_outlive_each_other,
 ]
 
 

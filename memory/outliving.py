@@ -1,24 +1,26 @@
 """Search over what episodes quote of observations that were given up.
 
-The levels are only searched where they are all that is left: every observation that is kept is
-found by exact search, and going through episodes first could only miss some. A quote carries its
-own words and its episode's vector.
+The levels are only searched where they are all that is left, the lowest that is: every observation
+that is kept is found by exact search, and going through episodes first could only miss some. A
+quote carries its own words and its episode's vector.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
-from memory.episode_rows import EPISODES, episode_of
+from memory.episode_rows import EPISODES, LOWEST, episode_of
 from memory.index import Entry, Floats, Index, Rows
 from memory.queries import CHARACTERS_READ, analyse
 from memory.ranking import View, rank
 from memory.records import Hit, Query, Quote, put_right
+from memory.remember import LOOKUP
 from memory.search import LIMIT, Searcher, aliases_of, rows_passing
 from memory.tables import DIMENSIONS, Tables, any_of, select
 from memory.words import words
@@ -34,7 +36,7 @@ class Outliving:
         self._searcher = searcher
         self._index = Index(DIMENSIONS)
         self._quotes: dict[str, tuple[Quote, datetime]] = {}
-        self._held: dict[str, int] = {}  # by episode, how many of its quotes are in the index
+        self._held: dict[str, frozenset[str]] = {}  # by episode, those of its quotes
         self._version = -1
         self._guard = threading.Lock()
 
@@ -79,6 +81,15 @@ class Outliving:
             )
         ]
 
+    def reload(self) -> None:
+        """Rows of this tier came or went other than by its own work."""
+        with self._guard:
+            self._clear()
+            self._version = -1
+
+    def _clear(self) -> None:
+        self._index, self._quotes, self._held = Index(DIMENSIONS), {}, {}
+
     def _rows(self, query: Query) -> Rows:
         """A quote does not say since which version of memory its observation was there: it was
         where its stream had come as far by then."""
@@ -97,27 +108,34 @@ class Outliving:
         version = table.version
         if version == self._version:
             return
-        where = "level = 1 AND outlived > 0"
-        rows = select(table, where, ["id", "outlived"])
+        rows = select(table, f"{LOWEST} AND outlived > 0", ["id", "outlived"])
         present = {row["id"]: row["outlived"] for row in rows}
-        changed = [id for id, count in present.items() if self._held.get(id) != count]
-        if changed or self._held.keys() - present.keys():
-            self._renew(present, changed)
+        changed = [id for id, count in present.items() if len(self._held.get(id, ())) != count]
+        gone = self._held.keys() - present.keys()
+        if changed or gone:
+            self._renew(changed, gone)
         self._version = version
 
-    def _renew(self, present: dict[str, int], changed: list[str]) -> None:
-        if any(id not in present or id in changed for id in self._held):
-            # An episode lost quotes, or was made anew: what it held must not be found any more.
-            self._index, self._quotes, self._held = Index(DIMENSIONS), {}, {}
-            changed = list(present)
-        columns = EPISODES.names
-        for row in select(self._tables.episodes, any_of("id", changed), columns):
-            self._take_in(row)
-            self._held[row["id"]] = present[row["id"]]
+    def _renew(self, changed: Sequence[str], gone: Set[str]) -> None:
+        """What those episodes held must not be found any more, but what they hold now."""
+        lost = [self._held.pop(id) for id in (*changed, *gone) if id in self._held]
+        if lost:
+            ids = frozenset[str]().union(*lost)
+            self._quotes = {id: kept for id, kept in self._quotes.items() if id not in ids}
+            self._index.keep_only(set(self._quotes))
+        if self._index.dead_rows > len(self._index):
+            changed = [*changed, *self._held]
+            self._clear()
+        for first in range(0, len(changed), LOOKUP):
+            some = any_of("id", changed[first : first + LOOKUP])
+            for row in select(self._tables.episodes, some, EPISODES.names):
+                self._take_in(row)
 
     def _take_in(self, row: Row) -> None:
         episode = episode_of(row)
-        new = [q for q in episode.quotes if q.outlived and q.id not in self._quotes]
+        outlived = [q for q in episode.quotes if q.outlived]
+        self._held[episode.id] = frozenset(q.id for q in outlived)
+        new = [q for q in outlived if q.id not in self._quotes]
         entries = [_entry(quote, episode.wall_start) for quote in new]
         if not entries:
             return

@@ -17,7 +17,7 @@ from memory.errors import ArchiveRefused
 from memory.tables import Tables, any_of, quote, select
 
 Row = dict[str, Any]
-SPAN = ["id", "level", "start", "end", "outlived", "children"]
+SPAN = ["id", "level", "start", "end", "outlived", "children", "alone"]
 
 # What `Store.remember` writes from moments; the rest is taken in as rows.
 REMEMBERED = {"streams", "moments", "observations"}
@@ -76,7 +76,11 @@ def add_rows(
                 tables.episodes.delete(any_of("id", chosen.removed))
             stray(stream_id, chosen.strays)
             rows = rows.filter(pc.is_in(rows["id"], pa.array(chosen.taken, pa.string())))
-            ready[at] = name, rows
+        if name == "ledger":
+            own = select(tables.ledger, f"stream_id = {quote(stream_id)}", ["id", "hour", "hours"])
+            coming = rows.select(["id", "hour", "hours"]).to_pylist()
+            rows = rows.filter(pa.array([not any(_twice(c, o) for o in own) for c in coming]))
+        ready[at] = name, rows
         if not len(rows):
             continue
         key = "id" if "id" in rows.schema.names else "stream_id"
@@ -107,7 +111,12 @@ class _Chosen:
 def _side_by_side(tables: Tables, stream_id: str, given: Sequence[Row]) -> _Chosen:
     """Of two episodes of the lowest level that overlap, the store's makes way, unless it quotes what
     the store has given up. Those above are made anew where any did."""
-    own = select(tables.episodes, f"stream_id = {quote(stream_id)}", SPAN)
+    there = select(tables.episodes, f"stream_id = {quote(stream_id)}", SPAN)
+    alone = [row for row in there if row["alone"]]
+    own = [row for row in there if not row["alone"]]
+    # What stands alone makes way for nothing, and takes the place of nothing.
+    given = [row for row in given if not any(_meet(row, one) for one in alone)]
+    given = [row for row in given if not (row["alone"] and any(_meet(row, one) for one in own))]
     if not any(_overlap(one, other) for one in own for other in given):
         return _Chosen([row["id"] for row in given], [], set())
     held = [row for row in own if row["level"] == 1]
@@ -126,7 +135,19 @@ def _side_by_side(tables: Tables, stream_id: str, given: Sequence[Row]) -> _Chos
 
 def _overlap(one: Row, other: Row) -> bool:
     """Two of a level, neither of which is the other, with what they hold in no clear order."""
-    if one["level"] != other["level"] or one["id"] == other["id"]:
+    if one["level"] != other["level"] or one["id"] == other["id"] or one["alone"] or other["alone"]:
         return False
     first, last = ([place_of(row["children"][at]) for row in (one, other)] for at in (0, -1))
     return first[0] <= last[1] and first[1] <= last[0]
+
+
+def _meet(one: Row, other: Row) -> bool:
+    return bool(one["start"] < other["end"] and other["start"] < one["end"])
+
+
+def _twice(one: Row, other: Row) -> bool:
+    """Two rows of the ledger that account for one hour."""
+    if one["id"] == other["id"]:
+        return False
+    ends = [row["hour"] + (row["hours"] or 1) for row in (one, other)]
+    return bool(one["hour"] < ends[1] and other["hour"] < ends[0])

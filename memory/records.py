@@ -90,7 +90,8 @@ class Quote:
 class Episode:
     """Many moments compressed: level 1 holds minutes, 2 hours, 3 days. `quotes` and `keyframes`
     (SHA-256) are best first; `children` are ids of moments at level 1, of episodes above.
-    `written` says by whom what people read was: "extract", or the model that `rewritten` is by."""
+    `written` says by whom what people read was: "extract", or the model that `rewritten` is by.
+    `alone`: what it was made of is no more, and it stands for the levels below too."""
 
     stream_id: str
     level: int
@@ -104,6 +105,7 @@ class Episode:
     moments: int
     written: str = "extract"
     rewritten: str | None = None  # the summary in a model's words
+    alone: bool = False
 
     @property
     def id(self) -> str:

@@ -10,10 +10,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from memory.compress import compressed, episodes_named, joined, moments_named, place_of
-from memory.episode_rows import EPISODES, Placed, episode_of, episode_row, in_order
+from memory.compress import (
+    compressed,
+    episodes_named,
+    joined,
+    moments_named,
+    place_of,
+    stripped,
+)
+from memory.episode_rows import EPISODES, LOWEST, Placed, episode_of, episode_row, in_order
 from memory.episodes import LEVELS
 from memory.knowledge import Knowledge
+from memory.ledger import HOUR, UNKNOWN
 from memory.records import Episode, Quote, Selection
 from memory.remember import LOOKUP
 from memory.rewritten import forget_overtaken
@@ -21,7 +29,7 @@ from memory.tables import Tables, any_of, quote, select
 from memory.vectors import Vectorizer
 
 Row = dict[str, Any]
-HOUR = 3600.0
+LENGTH = 60.0  # seconds: neither a moment nor what is said in it is longer
 
 
 class Resting:
@@ -38,7 +46,7 @@ class Resting:
         return any(
             self._quotes_left(what, episode) != _outlived(episode)
             for stream_id in _streams(what)
-            for episode in self._episodes(stream_id, 1)
+            for episode in self._episodes(stream_id, LOWEST)
         )
 
     def forget_stream(self, stream_id: str) -> int:
@@ -62,14 +70,14 @@ class Resting:
             self._tables.pins.delete(any_of("id", ids[first : first + LOOKUP]))
         return changed
 
-    def _episodes(self, stream_id: str, level: int) -> list[Episode]:
-        where = f"stream_id = {quote(stream_id)} AND level = {level}"
+    def _episodes(self, stream_id: str, which: str) -> list[Episode]:
+        where = f"stream_id = {quote(stream_id)} AND {which}"
         columns = [name for name in EPISODES.names if name != "vector"]
         return [episode_of(row) for row in in_order(select(self._tables.episodes, where, columns))]
 
     def _renew(self, stream_id: str, what: Selection, touched: set[str], gone: set[str]) -> int:
         renewed: dict[str, Placed | None] = {}
-        for episode in self._episodes(stream_id, 1):
+        for episode in self._episodes(stream_id, "level = 1"):
             quotes = self._quotes_left(what, episode)
             children = [
                 id
@@ -83,23 +91,28 @@ class Resting:
             ):
                 continue
             renewed[episode.id] = None
-            if children:
-                moments = moments_named(self._tables, children)
+            moments = moments_named(self._tables, children)
+            if children and (moments or quotes):
                 renewed[episode.id] = compressed(
                     moments, episode.wall_start, self._vectorizer, quotes, children
                 )
         self._write(renewed)
         count = len(renewed)
+        alone = {episode.id for episode in self._episodes(stream_id, "alone")}
         for level in sorted(LEVELS)[1:]:
-            renewed = self._renew_above(stream_id, level, renewed)
+            renewed = self._renew_above(stream_id, level, renewed, what)
+            count += sum(id in alone for id in renewed)
         return count
 
     def _renew_above(
-        self, stream_id: str, level: int, below: dict[str, Placed | None]
+        self, stream_id: str, level: int, below: dict[str, Placed | None], what: Selection
     ) -> dict[str, Placed | None]:
         """What lost its first child starts later, so it has another id than those above it know."""
         renewed: dict[str, Placed | None] = {}
-        for parent in self._episodes(stream_id, level):
+        for parent in self._episodes(stream_id, f"level = {level}"):
+            if parent.alone:
+                renewed.update(self._strip(parent, what))
+                continue
             if below.keys().isdisjoint(parent.children):
                 continue
             now = [below.get(child, child) for child in parent.children]
@@ -108,6 +121,21 @@ class Resting:
             renewed[parent.id] = joined(children, level) if children else None
         self._write(renewed)
         return renewed
+
+    def _strip(self, episode: Episode, what: Selection) -> dict[str, Placed | None]:
+        """The one that stands alone without what is forgotten of it, if anything is."""
+        quotes = self._quotes_left(what, episode)
+        shown = [d for d in episode.keyframes if self._is_shown(episode.stream_id, d)]
+        if not quotes and _covers(what, episode):
+            return {episode.id: None}
+        if quotes == _outlived(episode) and shown == list(episode.keyframes):
+            return {}
+        left = stripped(episode, quotes, shown, self._vectorizer) if quotes or shown else None
+        return {episode.id: left}
+
+    def _is_shown(self, stream_id: str, digest: str) -> bool:
+        where = f"stream_id = {quote(stream_id)} AND keyframe = {quote(digest)}"
+        return bool(self._tables.moments.count_rows(where))
 
     def _write(self, renewed: dict[str, Placed | None]) -> None:
         if not renewed:
@@ -122,19 +150,29 @@ class Resting:
         return [q for q in _outlived(episode) if not _takes(what, q)]
 
     def _cut_ledger(self, stream_id: str, what: Selection, touched: Collection[str]) -> None:
-        """Its hashes cannot be told apart by span: those of the hours touched go as a whole, and
-        the hours are counted anew."""
-        starts = [place_of(id) for id in (*touched, *what.moment_ids)]
+        """The words of the hours touched cannot be told apart by span: they go as a whole, and the
+        hours are counted anew. So do ids given up of which the second is not known."""
+        named = (*touched, *what.moment_ids)
+        starts = [place_of(id) for id in named if id.rpartition(":")[0] == stream_id]
         low = what.start if what.start is not None else 0.0
         high = what.end if what.end is not None else math.inf
         spanned = what.stream_id is not None and not what.moment_ids
+        went = [(low - LENGTH, high)] if spanned else [(at - 1.0, at + LENGTH) for at in starts]
         for row in select(self._tables.ledger, f"stream_id = {quote(stream_id)}"):
-            begin = row["hour"] * HOUR
-            hit = spanned and begin <= high and begin + HOUR >= low
-            if not hit and not any(begin <= start < begin + HOUR for start in starts):
+            begin, end = row["hour"] * HOUR, (row["hour"] + (row["hours"] or 1)) * HOUR
+            hit = spanned and begin <= high and end >= low
+            if not hit and not any(begin <= start < end for start in starts):
                 continue
             spans = [span for span in row["spans"] if not (spanned and _meets(span, low, high))]
-            renewed = {**row, "spans": spans, "terms": [], "gone": [], "held_to": -1}
+            pairs = zip(row["gone"], row["gone_at"] or [UNKNOWN] * len(row["gone"]), strict=True)
+            left = [
+                (hash, at)
+                for hash, at in pairs
+                if at != UNKNOWN and not any(a - 1.0 <= begin + at <= b for a, b in went)
+            ]
+            gone, gone_at = [hash for hash, _ in left], [at for _, at in left]
+            renewed = {**row, "spans": spans, "terms": [], "gone": gone, "gone_at": gone_at}
+            renewed["held_to"] = -1
             self._tables.ledger.delete(f"id = {quote(row['id'])}")
             self._tables.ledger.add(pa.Table.from_pylist([renewed], self._tables.ledger.schema))
 
@@ -156,6 +194,14 @@ def _selects(what: Selection, moment_id: str) -> bool:
         (not what.moment_ids or moment_id in what.moment_ids)
         and (what.start is None or start >= what.start)
         and (what.end is None or start <= what.end)
+    )
+
+
+def _covers(what: Selection, episode: Episode) -> bool:
+    return (
+        not what.moment_ids
+        and (what.start is None or what.start <= episode.start)
+        and (what.end is None or what.end >= episode.end)
     )
 
 

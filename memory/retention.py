@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from memory.episode_rows import LOWEST
 from memory.records import DeletionReceipt, Selection
 from memory.tables import Tables, quote, select, stream_of
 
@@ -76,7 +77,7 @@ class Retention:
     def _outlived(self, stream_id: str, seconds: float) -> list[str]:
         """Moments that were given up, of which something is kept that ended by then."""
         where = f"stream_id = {quote(stream_id)} AND start <= {seconds!r}"
-        quoting = f"{where} AND level = 1 AND outlived > 0"
+        quoting = f"{where} AND {LOWEST} AND outlived > 0"
         episodes = select(self._tables.episodes, quoting, ["quotes"])
         rows = [q for episode in episodes for q in episode["quotes"] if q["outlived"]]
         for table in (self._tables.facts, self._tables.corrections):

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from memory.compress import place_of
+from memory.episode_rows import LOWEST
 from memory.tables import Tables, quote, select
 
 SPAN = 6 * 3600.0  # seconds of a stream that one look reads: some three thousand moments
@@ -46,15 +47,18 @@ class Strays:
         end = min(begin + SPAN, reached + EPSILON)
         where = f"stream_id = {quote(stream_id)} AND start >= {begin!r} AND start < {end!r}"
         ids = {row["id"] for row in select(self._tables.moments, where, ["id"])}
-        left = {place_of(id) for id in ids - self._held(stream_id, begin, end)}
+        left = self._unheld(stream_id, begin, end, ids)
         # Only now: a look that fails is made again.
         self._left[-1:] = [(stream_id, end)] if end <= reached else []
         return stream_id, left
 
-    def _held(self, stream_id: str, begin: float, end: float) -> set[str]:
+    def _unheld(self, stream_id: str, begin: float, end: float, ids: set[str]) -> set[float]:
         where = (
-            f"stream_id = {quote(stream_id)} AND level = 1 "
+            f"stream_id = {quote(stream_id)} AND {LOWEST} "
             f"AND start < {end!r} AND `end` >= {begin - EPSILON!r}"
         )
-        rows = select(self._tables.episodes, where, ["children"])
-        return {id for row in rows for id in row["children"]}
+        rows = select(self._tables.episodes, where, ["start", "end", "alone", "children"])
+        held = {id for row in rows for id in row["children"]}
+        alone = [row for row in rows if row["alone"]]
+        left = {place_of(id) for id in ids - held}
+        return {at for at in left if not any(r["start"] <= at < r["end"] for r in alone)}

@@ -9,7 +9,7 @@ perceiver slows a replay down instead of filling memory.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -171,7 +171,7 @@ class StreamPipeline:
         """Put in something that happened on the stream and was not perceived."""
         self._aside(lambda _: self._builder.remark(observation))
 
-    async def run(self, source: Source) -> AsyncIterator[Event]:
+    async def run(self, source: Source) -> AsyncGenerator[Event, None]:
         """Events until the source ends. Closing the generator cancels what is under way.
 
         Raises:
@@ -204,7 +204,7 @@ class StreamPipeline:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
 
-    async def _next(self, reading: asyncio.Task[None]) -> AsyncIterator[Aside | _Item]:
+    async def _next(self, reading: asyncio.Task[None]) -> AsyncGenerator[Aside | _Item, None]:
         """The next item, its call finished; before it, what is heard out of turn meanwhile."""
         getting: asyncio.Task[_Item] = asyncio.create_task(self._queue.get())
         hearing: asyncio.Task[Aside] = asyncio.create_task(self._asides.get())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -48,7 +48,7 @@ class Source(Protocol):
         """In all, where known."""
         ...
 
-    def __aiter__(self) -> AsyncIterator[AudioChunk | Frame]: ...
+    def __aiter__(self) -> AsyncGenerator[AudioChunk | Frame, None]: ...
 
 
 @dataclass
@@ -82,7 +82,7 @@ class RecordingSource:
         """Whether it has a video track that decodes."""
         return self.probe.has_video
 
-    async def __aiter__(self) -> AsyncIterator[AudioChunk | Frame]:
+    async def __aiter__(self) -> AsyncGenerator[AudioChunk | Frame, None]:
         items = self._decode()
         began = asyncio.get_running_loop().time()
         try:

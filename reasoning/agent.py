@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -122,7 +122,7 @@ class Agent:
         if keyframes is not None and generator.capabilities.sees:
             self._looking = Looking(keyframes, generator, live_frames)
 
-    async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
+    async def answer(self, question: Question) -> AsyncGenerator[Token | Replace | Answer, None]:
         """Tokens as they come, a Replace if they did not stand, then one Answer. Closing the
         iterator cancels generation. A model that fails is said to have. Raises QuestionRefused."""
         began = self._clock()
@@ -133,7 +133,7 @@ class Agent:
 
         first: float | None = None
         told = _Told(decided.plan)
-        async with aclosing(self._tell(decided, asked, told)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
+        async with aclosing(self._tell(decided, asked, told)) as pieces:
             async for piece in pieces:
                 first = first or self._clock()
                 yield piece
@@ -160,7 +160,7 @@ class Agent:
 
     async def _tell(
         self, decided: _Decided, asked: str, told: _Told
-    ) -> AsyncIterator[Token | Replace]:
+    ) -> AsyncGenerator[Token | Replace, None]:
         """The answer piece by piece; in `told` what it came to be."""
         plan = decided.plan
         if plan.text is not None:
@@ -170,7 +170,7 @@ class Agent:
         begun = self._begun(plan, asked)
         said = False
         try:
-            async with aclosing(self._in_time(plan, asked)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
+            async with aclosing(self._in_time(plan, asked)) as pieces:
                 async for piece in pieces:
                     yield Token(piece, opening=not told.text and piece == begun)
                     told.text, said = told.text + piece, True
@@ -206,7 +206,7 @@ class Agent:
     async def _evaluate(self, deciding: asyncio.Future[_Decided], asked: str) -> None:
         plan = (await deciding).plan
         if plan.text is None and self._generator.capabilities.prepares:
-            async with aclosing(self._generate(replace(plan, max_tokens=1), asked)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
+            async with aclosing(self._generate(replace(plan, max_tokens=1), asked)) as pieces:
                 async for _piece in pieces:
                     pass
 
@@ -265,7 +265,7 @@ class Agent:
             plan = await self._looking.look(plan, when, scope, retriever, question.frames)
         return _Decided(plan, analysis, retriever, snapshot)
 
-    async def _in_time(self, plan: Plan, asked: str) -> AsyncIterator[str]:
+    async def _in_time(self, plan: Plan, asked: str) -> AsyncGenerator[str, None]:
         """The model's answer, its wording repaired. Where its first word is late, what the evidence
         adds to the beginning; raises ModelSilent where that is nothing."""
         said = self._begun(plan, asked)
@@ -274,7 +274,7 @@ class Agent:
         late: float | None = self._first_token
         silent = False
         stop = ""  # a full stop waits for what may still follow
-        async with aclosing(self._generate(plan, asked)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
+        async with aclosing(self._generate(plan, asked)) as pieces:
             while True:
                 try:
                     piece = await asyncio.wait_for(anext(pieces), late)
@@ -317,9 +317,9 @@ class Agent:
             lines.append(line)
         return Prompt(tuple(lines), asked, self._begun(plan, asked))
 
-    async def _generate(self, plan: Plan, asked: str) -> AsyncIterator[str]:
+    async def _generate(self, plan: Plan, asked: str) -> AsyncGenerator[str, None]:
         prompt = self._prompt(plan, asked)
-        async with aclosing(self._generator.stream(prompt, plan.max_tokens)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
+        async with aclosing(self._generator.stream(prompt, plan.max_tokens)) as pieces:
             async for piece in pieces:
                 yield piece
 

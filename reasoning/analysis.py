@@ -11,6 +11,7 @@ from reasoning.values import Asked, places
 from reasoning.words import (
     COLOURS,
     MONTHS,
+    ORDINALS,
     SHOWS,
     STOP,
     VERBS,
@@ -53,14 +54,23 @@ class Analysis:
         return tuple(t for t in self.terms if t.required)
 
 
+# Of a picture: who sees, what is seen in it.
+_SEEN = (
+    r"(?:(?:did|have|could|can|do) (?:you|we|the camera|the video|the picture) (?:\w+ )?"
+    r"(?:see|seen|spot|spotted|notice|noticed|pick(?:ed)? up|catch|caught|show|shown)|"
+    r"(?:(?:was|were|is|are|has been|have been|came|appeared) )?(?:there )?(?:seen|shown|visible|on (?:the )?camera|"
+    r"in (?:the )?(?:picture|view|frame|shot|image|video|photo)|out there)|"
+    r"(?:showed|turned|came|popped) up on (?:the )?camera|appeared|came into view)"
+)
 # In order: the first that matches says what is asked.
 _PATTERNS: tuple[tuple[Asked, str], ...] = (
     ("count", r"\bhow many times\b|\bhow often\b"),
     ("elapsed", r"\bhow long ago\b|\bhow long has it been since\b|\bhow many (?:minutes|hours|seconds) ago\b"),
-    ("moment", r"\bhow many (?:minutes|seconds|hours) (?:in|into)\b|\bhow (?:far|long) (?:in|into)\b|\b(?:at|around|about) (?:about |around |roughly |approximately )?(?:what|which) (?:point|minute|moment)\b"),
+    ("moment", r"\bhow many (?:minutes|seconds|hours) (?:in|into|and (?:did|was|were))\b|\bhow (?:far|long) (?:in|into)\b|\b(?:at|around|about) (?:about |around |roughly |approximately )?(?:what|which) (?:point|minute|moment)\b"),
     ("moment", r"\b(?:when|what time|at what time)\b[^?]*\b(?:did|was|were|have|has|had)\b[^?]*\b(?:mention|said|say|talk|talked|speak|spoke|ask|asked|see|seen|saw|show|shown|appear|appeared|hear|heard|announce|announced|told|tell|bring up|come up|came up|discuss|discussed|mentioned)\b"),
     ("sight", r"^(?:were you|have you been) (?:ever )?shown\b(?! (?:what|where|who|when|how|why))|^(?:(?:have|did|do|can|could) you (?:ever |also |happen to |just )?(?:(?:remember|recall) (?:ever )?seeing|see|seen|spot|spotted|notice|noticed|saw|catch sight of|caught sight of|catch a glimpse of)\b(?! (?:what|where|who|when|how|why)))"),
     ("sight", r"^(?:was|were|is|are|has|have)(?:n't)? there (?:ever |been )?(?:an?|any|some)?\b[^?]*\b(?:visible|in (?:the )?(?:picture|video|view|frame|image|room|scene|background)|on camera|on screen|to be seen)\b"),
+    ("view", rf"^(?:and )?(?:what|which)(?: (?:sorts?|kinds?|types?|breeds?|makes?) of)?(?! (?:colou?rs?|time|day|date|number|code|price|name|words?|texts?|slides?|screens?|signs?|notices?)\b)(?: [\w'-]+){{0,4}}? {_SEEN}\b(?![^?]*\b(?:screen|slide|sign|notice|poster|whiteboard|page|label)\b)"),
     ("sight", r"^(?:was|were|is|are)(?:n't)? there (?:an?|any|some)\b"),
     ("sight", r"^(?:did|was|were|is|are|has|have)\b(?! you| i\b| we\b)[^?]*\b(?:appear(?:ed)?|visible|on camera|c[ao]me into view|(?:show|showed|shown|turn|turned) up|in (?:the )?(?:picture|view|frame|video))\b|^(?:was|were|is|are|has|have)\b[^?]*\b(?:shown|seen)\s*\?*$|\b(?:shown?|seen)\b[^?]*\b(?:in the (?:picture|video|recording|stream)|on camera)\b"),
     ("screen", r"\bwhat (?:did|does|do|was|is|were) (?:\w+ ){0,4}(?:screen|slide|sign|notice|poster|note|whiteboard|board|label|page|text|banner|message|document)\b[^?]*(?:say|said|read|show|written|about)?|\bwhat (?:text )?(?:was|is|were|did) [^?]*\b(?:on|in) the (?:screen|slide|sign|notice|poster|whiteboard|board|message)\b|\bread (?:me )?the\b"),
@@ -92,13 +102,14 @@ _CUE = re.compile(
     r"\b(?:the )?(?:names?|colou?rs?|date|reason|price|cost|address|location)(?= of\b| is\b| was\b|\s*\?)|\bcalled\b|\bnamed\b|\bnames?\b|\bcolou?rs?\b",
     re.I,
 )
+_COUNTED = re.compile(r"\bhow many ([\w-]+)", re.I)  # a noun, though the word may be a verb too
 _CUE_NOUN = re.compile(
     r"\b(?:what|which) (room|floor|building|hall|street|city|town|country|shelf|drawer|box|gate|platform|office|level|restaurant|hotel|cafe|shop|cupboard|pocket|bag)\b",
     re.I,
 )
 _REFERENCE = re.compile(
     r"\b(?:at first|originally|initially|(?:in|at) the (?:beginning|start|outset)|in the first place|to begin with|to start with|"
-    r"first of all|previously|earlier|before (?:it|they|that|he|she|i|we|you)\b[^,]*|before (?:that|then|this|now)|used? to(?: be)?|these days|(?:come|came|comes|brought|bring) up|at the moment|right now|"
+    r"first of all|previously|earlier|(?:just |right |shortly )?before (?:it|they|that|he|she|i|we|you|any)\b[^,]*|(?<=\w )(?:just |right |shortly )?before (?:the|our|my) [\w' -]+(?=\s*\?*$)|very (?=first)|before (?:that|then|this|now)|used? to(?: be)?|these days|(?:come|came|comes|brought|bring) up|at the moment|right now|"
     r"at present|by the way|in the (?:video|recording|stream|picture|image|frame|background|scene)|on camera|so far|at all|at any (?:point|time))\b",
     re.I,
 )
@@ -151,12 +162,15 @@ def analyse(question: str) -> Analysis:
         asked = _kind_of(alternatives[0])
     supposed = _supposed_place(text) if asked == "yesno" else ""
     body = _CUE.sub(" ", body)
+    if asked == "view":
+        body = re.sub(_SEEN, " ", text, flags=re.I)
     if asked == "sight":
         body = _IN_VIEW.sub(" ", body)
     if cue:
         body = body.replace(cue.group(), " ")
     speaker = _speaker(text) if asked == "report" else None
-    terms = _terms(body, asked, speaker, verb_of(text))
+    counted = _COUNTED.search(text)
+    terms = _terms(body, asked, speaker, verb_of(text), counted[1].lower() if counted else "")
     terms = _with_unsaid(terms, text, asked)
     return Analysis(
         text=text,
@@ -208,13 +222,17 @@ def _supposed_place(text: str) -> str:
     return named[-1] if named else ""
 
 
-def _terms(body: str, asked: Asked, speaker: str | None, verb: str) -> tuple[Term, ...]:
+def _terms(
+    body: str, asked: Asked, speaker: str | None, verb: str, counted: str
+) -> tuple[Term, ...]:
     found: list[Term] = []
     listed = words(body)
     for index, word in enumerate(listed):
         if word.lower in STOP or (word.lower in _VAGUE_NOUNS and not (word.capital and index)):
             continue
         role = "verb" if word.lower == verb else _role(word, index, listed)
+        if role == "verb" and word.lower == counted and not is_number(counted):
+            role = "noun"
         base = stem(word.lower)
         if role == "verb" and base in _SAY_VERBS:
             continue
@@ -275,11 +293,20 @@ def _role(word: Word, index: int, listed: list[Word]) -> TermRole:
     low = word.lower
     if low[:1].isdigit():
         return "number"
+    if (is_number(low) or low in ORDINALS) and _numbers_one(index, listed):
+        return "number"
     if is_number(low):
         return "verb"  # "the three bags": said either way
     if low in COLOURS and not (word.capital and index):
         return "colour"
-    if word.capital and (index or low not in VERBS) and low not in MONTHS and low not in WEEKDAYS:
+    opens = not index and not (len(listed) > 1 and listed[1].capital)
+    if (
+        word.capital
+        and not (opens and low not in STOP and listed[1:] and listed[1].lower not in STOP)
+        and (index or low not in VERBS)
+        and low not in MONTHS
+        and low not in WEEKDAYS
+    ):
         if index or stem(low) not in VERBS:
             return "proper"
     before = listed[index - 1].lower if index else ""
@@ -294,6 +321,16 @@ def _role(word: Word, index: int, listed: list[Word]) -> TermRole:
     if low.endswith("ly") and len(low) > 4:
         return "verb"
     return "noun"
+
+
+def _numbers_one(index: int, listed: list[Word]) -> bool:
+    """Does the number tell one from others: "table three", "the second week", "the fifth of May"?"""
+    low = listed[index].lower
+    after = listed[index + 1].lower if index + 1 < len(listed) else ""
+    if low in ORDINALS:
+        return low != "first" and after not in STOP - {"of"}
+    before = listed[index - 1].lower if index else ""
+    return bool(before) and before not in STOP and (not after or after in STOP)
 
 
 _KIND = re.compile(r"^(?:what|which) (?P<kind>[a-z]+) (?!of\b)", re.I)

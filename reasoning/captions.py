@@ -40,7 +40,7 @@ class GeneratorCaptioner:
     async def caption(self, encoded: bytes) -> str:
         prompt = Prompt((), ASKED, pictures=(Picture(encoded, "then"),))
         said = ""
-        async with aclosing(self._generator.stream(prompt, TOKENS)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
+        async with aclosing(self._generator.stream(prompt, TOKENS)) as pieces:
             async for piece in pieces:
                 said += piece
         return told(said)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -111,7 +111,7 @@ class EndpointGenerator:
         if self._client is not None:
             await self._client.aclose()
 
-    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncIterator[str]:
+    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[str, None]:
         body = {
             "model": self._model,
             "messages": await asyncio.to_thread(messages, turn(prompt), self._most_pixels),
@@ -124,7 +124,7 @@ class EndpointGenerator:
         while True:
             tries += 1
             try:
-                async with aclosing(self._try(body, ends)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
+                async with aclosing(self._try(body, ends)) as pieces:
                     async for piece in pieces:
                         yield piece
                 return
@@ -135,7 +135,7 @@ class EndpointGenerator:
                     raise GenerationFailed(f"{self._shown} {failed}{times}") from None
             await asyncio.sleep(pause)
 
-    async def _try(self, body: dict[str, Any], ends: float) -> AsyncIterator[str]:
+    async def _try(self, body: dict[str, Any], ends: float) -> AsyncGenerator[str, None]:
         """One request. Raises _Again before the first word, GenerationFailed after it."""
         said = finished = False
         try:
@@ -143,7 +143,7 @@ class EndpointGenerator:
                 "POST", self._url, json=body, headers=self._headers()
             ) as response:
                 await self._check(response)
-                async with aclosing(self._lines(response, ends)) as lines:  # type: ignore[type-var]  # likewise
+                async with aclosing(self._lines(response, ends)) as lines:
                     async for line in lines:
                         piece, ended = _piece(line)
                         finished = finished or ended
@@ -167,7 +167,7 @@ class EndpointGenerator:
             # Its text may hold the URL, and that a name and password.
             raise self._failed(f"cannot be talked to ({type(error).__name__})", said) from None
 
-    async def _lines(self, response: httpx.Response, ends: float) -> AsyncIterator[str]:
+    async def _lines(self, response: httpx.Response, ends: float) -> AsyncGenerator[str, None]:
         """Each line, none of them longer than an event may be. Raises TimeoutError, _Failed."""
         chunks = response.aiter_bytes()
         held = b""

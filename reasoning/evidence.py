@@ -14,7 +14,9 @@ from datetime import datetime, timedelta
 from memory.records import Hit, Observation
 from reasoning.words import spaced
 
-_CONFLICT = 0.75  # passages within this of the best score are about the same thing
+# Passages within this of the best score are about the same thing: of those that hold all words of
+# the question, and of those that are like it.
+_CONFLICT, _ALIKE = 0.75, 0.12
 
 _INSTRUCTION = re.compile(
     r"\b(?:ignore|disregard|forget|override|bypass)\b[^.\n]{0,40}\b(?:instruction|prompt|rule|previous|above|prior|command)|"
@@ -60,6 +62,7 @@ class Passage:
     sources: tuple[Source, ...]  # the one with the value last
     score: float = 0.0
     values: tuple[str, ...] = ()
+    sure: bool = True  # holds all words of the question, or is only like it
     heard_as: str = ""  # what stands for a name that the recogniser seems to have misheard
 
     @property
@@ -149,7 +152,8 @@ def newest(found: Sequence[Passage], history: str | None) -> list[Passage]:
     if not found:
         return []
     best = found[0].score
-    rivals = sorted((p for p in found if p.score >= best - _CONFLICT), key=lambda p: p.at)
+    apart = _CONFLICT if found[0].sure else _ALIKE
+    rivals = sorted((p for p in found if p.score >= best - apart), key=lambda p: p.at)
     if history == "first":
         return [rivals[0]]
     if history == "previous" and len(rivals) > 1:

@@ -13,7 +13,7 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -65,7 +65,7 @@ class Generator(Protocol):
     capabilities: Capabilities
 
     def picture_tokens(self, picture: Picture) -> int: ...
-    def stream(self, prompt: Prompt, max_tokens: int) -> AsyncIterator[str]: ...
+    def stream(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[str, None]: ...
     def count(self, text: str) -> int: ...
     async def warm(self) -> None: ...
     def close(self) -> None: ...
@@ -140,7 +140,7 @@ class GgufGenerator:
         """Tokens of a text, estimated from its length."""
         return int(len(text) / _CHARS_PER_TOKEN) + 1
 
-    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncIterator[str]:
+    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[str, None]:
         loop = asyncio.get_running_loop()
         pieces: asyncio.Queue[str | Exception | None] = asyncio.Queue()
         cancelled = threading.Event()
@@ -236,7 +236,7 @@ class ScriptedGenerator:
     def picture_tokens(self, picture: Picture) -> int:
         return 100
 
-    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncIterator[str]:
+    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[str, None]:
         self.prompts.append(prompt)
         answer = self._answers.pop(0) if self._answers else "I don't know."
         finished = False

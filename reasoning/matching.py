@@ -15,10 +15,13 @@ from reasoning.sound import misheard, rhymes, sounds_like
 from reasoning.values import has_form, values
 from reasoning.words import (
     HYPONYMS,
+    MONTHS,
     STOP,
     SYNONYMS,
     VERBS,
+    WEEKDAYS,
     Word,
+    amount,
     colours_of,
     does_it,
     inflected,
@@ -29,6 +32,7 @@ from reasoning.words import (
 
 NEAR = 0.58  # cosine of two words from which they may stand for each other
 _WEIGHTS = {"proper": 2.0, "number": 2.0, "noun": 1.5, "colour": 1.0, "verb": 0.3}
+_LINES = 3  # of a screen, from which on it is read as a list
 _SURE = 0.9  # of a word: itself, or one of the same meaning
 _NAMELIKE = 0.2  # cosine with a common name from which a word is a name
 _NAMES = ("john", "mary", "peter", "anna", "david", "laura", "maria", "thomas")
@@ -89,7 +93,7 @@ class Matcher:
             entry = self._entry(passage.text)
             if entry is None:
                 return None
-            passage = replace(passage, text=entry)
+            passage = self.narrowed(replace(passage, text=entry))
         there = words(passage.text)
         score = 0.3 * max(s.similarity for s in passage.sources) - 0.2 * (len(passage.sources) - 1)
         missing: list[Term] = []
@@ -216,18 +220,51 @@ class Matcher:
         if not telling:
             return text
         kept = [e for n, e in enumerate(listed.entries) if all(in_each[n] for in_each in telling)]
+        if not listed.apart and not any(self._labels(e) for e in kept):
+            return text  # one thing's record, of which what is given names another line
         if not kept:
             return None if listed.apart else text
         return "\n".join([*filter(None, [listed.shared]), *kept])
 
+    def _labels(self, entry: str) -> bool:
+        label = words(entry.partition(":")[0])
+        return any(self.holds(t, label) for t in self.analysis.terms)
+
+    def narrowed(self, passage: Passage) -> Passage:
+        """Of a screen of many lines the first, and those that hold most of what tells them apart;
+        all where these say nothing of the asked kind."""
+        narrow = self._narrowed(passage)
+        return narrow if self.said(narrow) else passage
+
+    def _narrowed(self, passage: Passage) -> Passage:
+        lines = passage.text.splitlines()
+        if passage.main.kind != "screen_text" or len(lines) < _LINES:
+            return passage
+        held = {t: [self.holds(t, words(line)) for line in lines] for t in self.analysis.terms}
+        telling = {t: at for t, at in held.items() if t.role != "verb" and any(at[1:])}
+        if not telling:
+            return passage
+        sums = [sum(column) for column in zip(*telling.values(), strict=True)]
+        rows = {n for n, row in enumerate(sums) if n and row == max(sums[1:])}
+        for term, at in telling.items():
+            if term.required and not any(at[n] for n in {0, *rows}):
+                rows |= {n for n, there in enumerate(at) if there}
+        if len(rows) > len(lines) // 2:
+            return passage
+        return replace(passage, text="\n".join(lines[n] for n in sorted({0, *rows})))
+
     def _alike(self, term: Term, word: Word) -> float:
         base = stem(word.lower)
-        if base == term.stem or word.lower == term.word:
+        if base == term.stem or word.lower.rstrip("s") == term.word.rstrip("s"):
             return 1.0
         if "-" in word.lower and term.stem in {stem(p) for p in word.lower.split("-")}:
             return 1.0
         if term.role == "number":
-            return float(re.sub(r"\D", "", word.lower) == re.sub(r"\D", "", term.word) != "")
+            digits = re.sub(r"\D", "", word.lower) == re.sub(r"\D", "", term.word) != ""
+            return float(digits or amount(word.lower) == amount(term.word) != "")
+        if term.word in WEEKDAYS | MONTHS:
+            short = len(word.lower) >= 3 and term.word.startswith(word.lower)
+            return 0.9 * (short and word.lower not in STOP)
         compound = len(base) > len(term.stem) >= 4 and (
             base.endswith(term.stem)
             or (len(base) >= len(term.stem) + 4 and base.startswith(term.stem))
@@ -236,7 +273,9 @@ class Matcher:
             return 0.8
         if term.role == "proper":
             return 0.8 if sounds_like(term.word, word.lower) else 0.0
-        does = self.analysis.asked == "person" and does_it(term.word, word.lower)
+        does = self.analysis.asked == "person" and (
+            does_it(term.word, word.lower) or does_it(term.stem, word.lower)
+        )
         if synonymous(base, term.stem) or does or inflected(term.word, word.lower):
             return 0.9
         if term.role == "colour":
@@ -244,6 +283,10 @@ class Matcher:
         if term.role == "noun" and len(term.stem) >= 6 and sounds_like(term.word, word.lower):
             return 0.7
         return 0.8 if word.lower not in STOP and self._near(term.word, word.lower) >= NEAR else 0.0
+
+    def nearness(self, term: Term, word: Word) -> float:
+        """How near in meaning they are, 0 for a word that means nothing by itself."""
+        return 0.0 if word.lower in STOP else self._near(term.word, word.lower)
 
     def sees(self, term: Term, label: str) -> float:
         """As `holds`, for a tagger's label, which may be a kind of what is asked for."""

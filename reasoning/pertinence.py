@@ -16,10 +16,10 @@ from reasoning.matching import Matcher
 from reasoning.words import stem, words
 
 # What people say where something is not as it was.
-_CHANGED = re.compile(
+CHANGED = re.compile(
     r"\b(?:now|instead|actually|any ?more|no longer|after all|from now on|correction|scratch that|sorry|"
     r"i was wrong|not any|rather|changed?|chang(?:es|ing)|swap(?:s|ped)?|switch(?:ed)?|mov(?:e|ed|es|ing)|"
-    r"reschedul\w+|postponed|pushed|cancel\w+|replac\w+|tak(?:e|es|en|ing) over|took over|(?:is|are|'s|'re) back|new)\b",
+    r"reschedul\w+|postponed|pushed|slipped|dropp?(?:ed)?|rais(?:e|ed)|lower(?:ed)?|turned|make (?:that|it)|let's|hang on|(?:up|down|back) to|again|cancel\w+|replac\w+|tak(?:e|es|en|ing) over|took over|(?:is|are|'s|'re) back|new)\b",
     re.I,
 )
 # Places, times and amounts stay what they are whatever verb they were told with.
@@ -57,7 +57,7 @@ def _those(found: list[Passage], fits: Callable[[Passage], bool]) -> list[Passag
     if not fitting:
         return found
     since = min(p.at for p in fitting)
-    return [p for p in found if p in fitting or (p.at > since and _CHANGED.search(p.text))]
+    return [p for p in found if p in fitting or (p.at > since and CHANGED.search(p.text))]
 
 
 def _says(passage: Passage, noun: str) -> bool:

@@ -15,6 +15,7 @@ from reasoning.matching import Matcher
 from reasoning.nearness import Nearness
 from reasoning.pertinence import changed_hands, pertinent
 from reasoning.planned import Plan, abstain
+from reasoning.restated import restated
 from reasoning.retrieval import Retriever, Scope
 from reasoning.timeparse import TimeReference
 from reasoning.values import has_form
@@ -83,6 +84,8 @@ async def _decide(
         return beside
     if analysis.asked == "sight":
         return await seeing.of_sight(analysis, when, scope, retriever, matcher)
+    if analysis.asked == "view":
+        return await seeing.of_kind(analysis, when, scope, retriever, matcher)
     if analysis.supposed_place:
         placed = await supposed.of_place(analysis, when, scope, retriever, matcher)
         if placed is not None:
@@ -92,6 +95,8 @@ async def _decide(
     if _of_nothing_named(analysis, when):
         return abstain()
     found = await retriever.find(analysis, when, scope, matcher)
+    if not found and analysis.asked not in ("count", "screen", "summary"):
+        found = await retriever.likely(when, scope, matcher)
     if analysis.asked in ("count", "moment", "elapsed") or (analysis.asked == "when" and not found):
         return await _of_time(analysis, when, scope, retriever, near, found)
     if not found and analysis.asked == "number" and _of_persons(analysis):
@@ -105,10 +110,13 @@ async def _decide(
     if analysis.alternatives:
         return supposed.of_alternatives(analysis, found, when.history) or abstain()
     chosen = newest(pertinent(found, matcher), when.history)
+    chosen = [await restated(p, matcher, when, scope, retriever) for p in chosen]
     if analysis.asked == "yesno":
         said = supposed.of_yes_or_no(analysis, chosen[0])
         if said is not None:
             return said
+    if not all(p.sure for p in chosen):
+        return Plan(tuple(chosen), composed.unsure(chosen))
     quoted = any(
         is_instruction(p.text) or p.heard_as or changed_hands(analysis.text, p) for p in chosen
     )

@@ -23,6 +23,7 @@ from memory.records import (
 from reasoning.analysis import Analysis, Term
 from reasoning.composed import labels
 from reasoning.evidence import Passage, Source, passages, source_of
+from reasoning.likely import Likely
 from reasoning.matching import Matcher
 from reasoning.timeparse import TimeReference
 from reasoning.values import has_form
@@ -97,6 +98,23 @@ class Retriever:
         if has_form(analysis.asked) and not when.bounded and not any(p.heard_as for p in found):
             found = await self._with_stated(found, scope, matcher)
         return found
+
+    async def likely(self, when: TimeReference, scope: Scope, matcher: Matcher) -> list[Passage]:
+        """Passages that seem to answer in other words than the question's, likest first."""
+        sources = await self._search(when.rest, when, scope, _EVIDENCE, _LIMIT)
+        nearby = await self._memory.neighbours(
+            [s.observation for s in sources[:_NEIGHBOURED]], _AROUND
+        )
+        found: list[Passage] = []
+        for at, source in enumerate(sources):
+            near = nearby[at] if at < len(nearby) else []
+            around = [
+                self._seen(o, source.wall_start)
+                for o in sorted(near, key=lambda o: o.start)
+                if o.role == "statement" and (scope.before is None or o.end <= scope.before)
+            ]
+            found += [Passage(source.text, (source,)), *passages(source, around)]
+        return Likely(matcher, sources).among(found)
 
     async def _with_stated(
         self, found: list[Passage], scope: Scope, matcher: Matcher
@@ -207,6 +225,10 @@ class Retriever:
                     found[seen.id] = Passage(seen.text, (source,), strength)
         return sorted(found.values(), key=lambda p: (-p.score, p.at))
 
+    async def pictures(self, when: TimeReference, scope: Scope) -> list[Source]:
+        """What was seen, likest to the question first."""
+        return await self._search(when.rest, when, scope, ("vision",), _SIGHTINGS)
+
     async def present(self, scope: Scope, seconds: float) -> list[Source]:
         """What is seen at the time of asking: the last picture and text of the last seconds."""
         if scope.stream is None:
@@ -276,7 +298,7 @@ class Retriever:
         found: list[Episode] = []
         for stream, low, high in self._asked(when, scope):
             given = await self._memory.episodes(stream.id, low, high, level)
-            found += [e for e in given if e.end <= high + _OVER and e.start >= low - _OVER]
+            found += [own for e in given for own in [_of_time(e, low, high)] if own is not None]
         return sorted(found, key=lambda e: (e.wall_start + timedelta(seconds=e.start), e.id))
 
     def quoted(self, quote: Quote, episode: Episode) -> Source:
@@ -353,6 +375,15 @@ def _strength(matcher: Matcher, term: Term, seen: Observation) -> float:
     """How surely the picture shows it: by its most probable fitting tag, else by its text."""
     by_tag = [matcher.sees(term, t.label) * (0.5 + t.probability / 2) for t in seen.tags]
     return max([*by_tag, 0.5 * matcher.sees(term, seen.text)])
+
+
+def _of_time(episode: Episode, low: float, high: float) -> Episode | None:
+    """The episode, if it lies in that time; of one that stands for shorter ones, what does."""
+    if episode.end <= high + _OVER and episode.start >= low - _OVER:
+        return episode
+    quotes = tuple(q for q in episode.quotes if low <= q.observation.start <= high)
+    alone = episode.alone and quotes
+    return replace(episode, quotes=quotes, rewritten=None) if alone else None
 
 
 def _in_stream(when: TimeReference, stream: Stream, now: float) -> tuple[float, float]:

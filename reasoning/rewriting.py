@@ -61,7 +61,7 @@ class GeneratorRewriter:
         """What the model says of a few quotes, whatever it is."""
         prompt = Prompt(tuple(map(_line, part)), ASKED, example=EXAMPLE)
         said = ""
-        async with aclosing(self._generator.stream(prompt, TOKENS)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
+        async with aclosing(self._generator.stream(prompt, TOKENS)) as pieces:
             async for piece in pieces:
                 said += piece
         return " ".join(said.split())

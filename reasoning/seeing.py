@@ -17,6 +17,10 @@ from reasoning.retrieval import Retriever, Scope
 from reasoning.timeparse import TimeReference
 
 _PRESENT = 8.0  # seconds that still are now
+# Cosines of a question and a picture's tags: from where on they may be what is asked for, more so
+# the farther the others are; of tags that have nothing to do with it.
+_LIKE, _UNLIKE = 0.3, 0.15
+_NAMED = 0.8  # how surely a tag is of the kind that is asked for
 _VIEWS = 5  # pictures that tell what was seen
 _SCREENS = 6  # texts that tell what was shown
 _ON_SCREEN = re.compile(r"\b(?:screen|slides?|page|whiteboard|board|monitor|display)\b", re.I)
@@ -91,6 +95,29 @@ async def of_sight(
     if not seen:
         return abstain("not seen", analysis.noun_phrase)
     return Plan((seen[0],), composed.sighting(analysis.noun_phrase, seen[0].main))
+
+
+async def of_kind(
+    analysis: Analysis, when: TimeReference, scope: Scope, retriever: Retriever, matcher: Matcher
+) -> Plan:
+    """What of a kind was seen: "which bird was on camera?". That something was, the question says
+    itself; so the picture whose tags are nearest in meaning answers, where one is near at all."""
+    seen = [s for s in await retriever.pictures(when, scope) if composed.labels(s.text)]
+    if not seen:
+        return abstain("not seen")
+    terms = [t for t in analysis.required if t.role != "verb"]
+
+    def likeness(source: Source) -> float:
+        named = terms and all(matcher.sees(t, source.text) >= _NAMED for t in terms)
+        return source.similarity + (0.5 if named else 0.0)
+
+    best = max(seen, key=likeness)
+    shown = set(composed.labels(best.text))
+    others = [s.similarity for s in seen if not shown & set(composed.labels(s.text))]
+    apart = likeness(best) - max([_UNLIKE, *others])
+    if likeness(best) + apart / 2 < _LIKE:
+        return abstain("not seen")
+    return Plan((Passage(best.text, (best,)),), composed.views([best.observation]))
 
 
 async def of_views(when: TimeReference, scope: Scope, retriever: Retriever) -> Plan:

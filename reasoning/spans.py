@@ -74,7 +74,7 @@ async def of_long(
         episodes = found
         if len(episodes) <= COARSE:
             break
-    if len(episodes) < 2:
+    if len(episodes) < 2 and not any(episode.alone for episode in episodes):
         return None
     retold, sources = _told(episodes, span, retriever)
     sources += await _tail(episodes, span, when, scope, retriever)

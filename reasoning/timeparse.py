@@ -40,12 +40,13 @@ _DAY = re.compile(r"\b(today|this morning|this afternoon|this evening|yesterday)
 _FIRST = re.compile(
     r"\b(?:at first|originally|initially|(?:in|at) the (?:beginning|start|outset)\b(?! of)|in the first place|to begin with|to start with|first of all|"
     r"before (?:it|they|that|he|she|i|we|you)\b.*\b(?:moved?|changed?|put|postponed|rescheduled|took|shifted|went)\w*|"
+    r"\bbefore any\b|\bdid \w+ start\b.*\b(?:at|with|from)\s*\?*$|"
     r"(?:was|were|did \w+) .*\bfirst\b(?! (?:time|name|floor|aid|class|of)))",
     re.I,
 )
 _PREVIOUS = re.compile(
     r"\b(?:previously|earlier|before (?:that|then|this)|used? to be|used to|before now|prior|the last time before)\b|"
-    r"\b(?:was|were|did|had)\b.*\bbefore\b\s*\??$",
+    r"\b(?:was|were|did|had)\b.*\bbefore\b(?:\s*\??$| (?:the|our|my|it|they|he|she|we)\b)",
     re.I,
 )
 _PRESENT = re.compile(

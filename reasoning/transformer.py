@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import io
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,7 +105,7 @@ class TransformersGenerator:
             async for _ in self.stream(prompt, 2):
                 pass
 
-    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncIterator[str]:
+    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[str, None]:
         prompt, prepared = await self._prepared(prompt)
         loop = asyncio.get_running_loop()
         tokens: asyncio.Queue[int | Exception | None] = asyncio.Queue()

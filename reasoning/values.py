@@ -9,7 +9,7 @@ from reasoning.words import COLOURS, MONTHS, NUMBER_WORDS, STOP, VERBS, WEEKDAYS
 
 Asked = Literal[
     "place", "person", "day", "time", "when", "number", "code", "money", "colour", "thing", "reason",
-    "report", "yesno", "sight", "moment", "elapsed", "count", "present", "screen", "summary", "open",
+    "report", "yesno", "sight", "view", "moment", "elapsed", "count", "present", "screen", "summary", "open",
 ]  # fmt: skip
 
 _NUMBERS = "|".join(NUMBER_WORDS)

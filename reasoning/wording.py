@@ -35,6 +35,11 @@ _NO_OPENING = re.compile(
     r"\w\w\wed\b|(?:ing|ly)$",
     re.I,
 )
+# People lead up to what they ask: "It's raining. Where is my umbrella?"
+_LED_UP = re.compile(
+    r"^[^?]*[.!]\s+(?=(?:who|what|where|when|which|why|how|whose|do|does|did|is|are|was|were|have|has|can|could)\b[^.!?]*\?\s*$)",
+    re.I,
+)
 _OURS = {"my": "Your", "our": "Your"}
 _PLURAL_IS = re.compile(
     r"^\s*(?:the|your|my|our|his|her|their|these)(?: [\w-]+){0,2} (?P<noun>[a-z]+s)$", re.I
@@ -45,6 +50,8 @@ _AGREES = {" is": " are", " was": " were", " has": " have"}
 
 def direct(question: str) -> str:
     """The question itself: "Where are my keys?" of "Do you know where my keys are?"."""
+    led = _LED_UP.match(question)
+    question = question[led.end() :] if led else question
     match = _INDIRECT.match(question)
     if not match:
         return question

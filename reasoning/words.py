@@ -44,6 +44,15 @@ NUMBER_WORDS = {
     "dozen": 12,
 }
 
+ORDINALS = {
+    word: value
+    for value, word in enumerate(
+        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
+        "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth".split(),
+        1,
+    )
+} | {"thirtieth": 30}
+
 STOP = frozenset(
     "a an the this that these those there here it its he she they them him her his hers their we us "
     "our ours i me my mine you your yours who whom whose what which where when why how is are was "
@@ -308,7 +317,21 @@ def inflected(one: str, other: str) -> bool:
 
 def is_number(lower: str) -> bool:
     """Digits, or a number's word."""
-    return lower[:1].isdigit() or lower in NUMBER_WORDS
+    return lower[:1].isdigit() or lower in NUMBER_WORDS or "-" in lower and bool(amount(lower))
+
+
+@lru_cache(maxsize=8192)
+def amount(low: str) -> str:
+    """A number in digits, whether it is written in digits, as a word or as an ordinal; else empty."""
+    low = re.sub(r"(?<=\d)(?:st|nd|rd|th)$", "", low)
+    if low[:1].isdigit():
+        return low.lstrip("0") or "0"
+    tens, _, ones = low.partition("-")
+    value = NUMBER_WORDS.get(tens, ORDINALS.get(tens))
+    if value is None or (ones and value not in range(20, 100, 10)):
+        return ""
+    rest = NUMBER_WORDS.get(ones, ORDINALS.get(ones)) if ones else 0
+    return "" if rest is None else str(value + rest)
 
 
 def synonymous(a: str, b: str) -> bool:

@@ -96,7 +96,7 @@ class LiveSession(StreamSession):
         self._state("listening")
         remembering = self._start(self._remembering.run())
         try:
-            async with aclosing(self._pipeline.run(self._source)) as events:  # type: ignore[type-var]  # typed as an iterator, it is a generator
+            async with aclosing(self._pipeline.run(self._source)) as events:
                 async for event in events:
                     self._take(event)
                     if remembering.done():
@@ -264,7 +264,7 @@ class LiveSession(StreamSession):
             await self._remembering.settled(turn.question.at)  # what came before the question
         shown = replace(turn.question, frames=await self.recent.frames())
         pieces = self._services.reasoning.answer(shown)
-        async with aclosing(pieces) as stream:  # type: ignore[type-var]  # typed as an iterator, it is a generator
+        async with aclosing(pieces) as stream:
             async for piece in stream:
                 if turn.generation != self._generation:
                     raise asyncio.CancelledError

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -291,7 +291,7 @@ class ReasoningDeployment(Reporting):
         await generator.warm()
         keep_trimmed()
 
-    async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
+    async def answer(self, question: Question) -> AsyncGenerator[Token | Replace | Answer, None]:
         with self._work.call() as went_on, self._answering():
             async for piece in self._agent.answer(question):
                 went_on()

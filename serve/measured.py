@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -53,8 +53,8 @@ class MeasuredReasoning:
     def __init__(self, inner: ReasoningService) -> None:
         self._inner = inner
 
-    async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
-        async with aclosing(self._inner.answer(question)) as pieces:  # type: ignore[type-var]  # typed as an iterator, it is a generator
+    async def answer(self, question: Question) -> AsyncGenerator[Token | Replace | Answer, None]:
+        async with aclosing(self._inner.answer(question)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Answer):
                     metrics.ANSWERS.labels(piece.method).inc()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from PIL import Image as Pictures
 
@@ -32,7 +32,7 @@ class RecentFrames:
     def seconds(self) -> float | None:
         return self._source.seconds
 
-    async def __aiter__(self) -> AsyncIterator[AudioChunk | Frame]:
+    async def __aiter__(self) -> AsyncGenerator[AudioChunk | Frame, None]:
         async for item in self._source:
             if isinstance(item, Frame):
                 self._keep(item)

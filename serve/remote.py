@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 from prometheus_client.metrics_core import Metric
@@ -68,7 +68,7 @@ class Part:
         self._heard = self._clock()
         return result
 
-    async def stream(self, method: str, *arguments: Any) -> AsyncIterator[Any]:
+    async def stream(self, method: str, *arguments: Any) -> AsyncGenerator[Any, None]:
         """The pieces the method yields; closing this cancels it. Raises as `call`."""
         if self._streaming is None:  # once: each such handle may bring a router of its own
             self._streaming = self._handle.options(stream=True)
@@ -171,7 +171,7 @@ class RemoteReasoning:
     def __init__(self, part: Part) -> None:
         self._part = part
 
-    def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
+    def answer(self, question: Question) -> AsyncGenerator[Token | Replace | Answer, None]:
         return self._part.stream("answer", question)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -81,10 +81,10 @@ def router(hub: Hub) -> APIRouter:
 
 
 async def _streamed(
-    hub: Hub, question: Question, first: Piece, rest: AsyncIterator[Piece]
-) -> AsyncIterator[bytes]:
+    hub: Hub, question: Question, first: Piece, rest: AsyncGenerator[Piece, None]
+) -> AsyncGenerator[bytes, None]:
     try:
-        async with aclosing(rest) as following:  # type: ignore[type-var]  # typed as an iterator, it is a generator
+        async with aclosing(rest) as following:
             yield _event(hub, question, first)
             async for piece in following:
                 yield _event(hub, question, piece)

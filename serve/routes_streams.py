@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -138,7 +138,7 @@ def _keep(file: UploadFile, beside: Path) -> Path:
     return Path(name)
 
 
-async def _events(hub: Hub, stream_id: str) -> AsyncIterator[bytes]:
+async def _events(hub: Hub, stream_id: str) -> AsyncGenerator[bytes, None]:
     listener = hub.events.listen(stream_id)
     try:
         pending = asyncio.ensure_future(anext(listener))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -62,7 +62,7 @@ class MemoryService(MemoryReader, Protocol):
 class ReasoningService(Protocol):
     """Questions in, answers out, piece by piece."""
 
-    def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
+    def answer(self, question: Question) -> AsyncGenerator[Token | Replace | Answer, None]:
         """The answer as it is generated, the whole Answer last. Closing it cancels generation."""
         ...
 
@@ -228,7 +228,7 @@ class InProcessReasoning:
         self._make = make
         self._agent: Agent | None = None
 
-    async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
+    async def answer(self, question: Question) -> AsyncGenerator[Token | Replace | Answer, None]:
         if self._agent is None:
             self._agent = await asyncio.to_thread(self._make)
         async for piece in self._agent.answer(question):

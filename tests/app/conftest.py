@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import pytest
@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chromium() -> AsyncIterator[Browser]:
+async def chromium() -> AsyncGenerator[Browser, None]:
     """One browser for a module's tests; each visitor has a context, so they share nothing."""
     if CHROMIUM is None:
         pytest.skip("chromium is not installed: the page is not tested in a browser")
@@ -107,7 +107,9 @@ class Visitor:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def visitor(chromium: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Visitor]:
+async def visitor(
+    chromium: Browser, request: pytest.FixtureRequest
+) -> AsyncGenerator[Visitor, None]:
     """Fails the test if the page logged an error. A test that provokes one clears `problems`."""
     visiting = Visitor(chromium, f"test-{abs(hash(request.node.name)) % 10**8:08d}")
     yield visiting

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import io
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -54,7 +54,7 @@ class Quoting:
         self._memory = memory
         self.fails: Exception | None = None
 
-    async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
+    async def answer(self, question: Question) -> AsyncGenerator[Token | Replace | Answer, None]:
         if self.fails is not None:
             failing, self.fails = self.fails, None
             yield Token("It")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import wave
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +65,7 @@ def recording(path: Path, parts: Sequence[tuple[int | None, float]]) -> Path:
 @pytest.fixture
 async def talking(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page, None]:
     """A live page whose microphone hears the parts that the test is parametrized with."""
     if CHROMIUM is None:
         pytest.skip("chromium is not installed: the page is not tested in a browser")

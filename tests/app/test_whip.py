@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ SDP = {"Content-Type": "application/sdp"}
 
 
 @pytest.fixture
-async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LiveSite]:
+async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[LiveSite, None]:
     async with live_site(tmp_path, monkeypatch) as one:
         yield one
 

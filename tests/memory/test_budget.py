@@ -307,3 +307,48 @@ def test_a_late_observation_in_a_held_hour_is_kept_and_counted(tmp_path: Path) -
         total = [sum(row[f"{how}_observations"] for how in HOWS) for row in (before, after)]
         assert total[1] == total[0] + 1
         assert store.search(Query("Oriel crates", stream_id="cam"))[0].observation == late
+
+
+def test_forgetting_a_span_leaves_the_rest_of_its_hour_given_up(tmp_path: Path) -> None:
+    """What was given up of the whole hour counted twice when it was fed again."""
+    with open_store(tmp_path, 0.007) as store:
+        remember(store, HOURS)
+        store.consolidate()
+        before = counted(store)
+        store.forget(Selection(stream_id="cam", start=1200.0, end=1500.0))
+        remember(store, HOURS)
+        store.consolidate()
+        span = [m for m in FIRST if 1200.0 - 65.0 <= m.start <= 1500.0]
+        assert 0 < counted(store) - before <= sum(len(m.observations) for m in span)
+        after = counted(store)
+        remember(store, HOURS)
+        store.consolidate()
+        assert counted(store) == after
+
+
+def test_what_was_given_up_before_seconds_were_kept_stays_given_up_till_its_hour_is_forgotten(
+    tmp_path: Path,
+) -> None:
+    with open_store(tmp_path, 0.007) as store:
+        remember(store, HOURS)
+        store.consolidate()
+        kept, before = store.timeline("cam"), counted(store)
+        added = ["gone_at", "hours", "outlived_episodes", "outlived_facts", "outlived_bytes"]
+        store.tables.ledger.drop_columns(added)
+        store.tables.episodes.drop_columns(["alone"])
+        store.tables.db.open_table("meta").delete("migration LIKE 'm008%'")
+        store._seal()
+    with open_store(tmp_path, 0.007) as store:
+        remember(store, HOURS)
+        store.consolidate()
+        assert (store.timeline("cam"), counted(store)) == (kept, before)
+        store.forget(Selection(stream_id="cam", start=1200.0, end=1500.0))
+        remember(store, HOURS)
+        store.consolidate()
+        assert counted(store) > before
+
+
+def counted(store: Store) -> int:
+    """Observations of the first hour that were ever held, as the ledger has it."""
+    row = store._ledger.hours()["cam", 0]
+    return sum(int(row[f"{how}_observations"]) for how in HOWS)

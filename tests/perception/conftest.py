@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -30,7 +30,7 @@ class ListSource:
         self._items = items
         self.seconds: float | None = None
 
-    async def __aiter__(self) -> AsyncIterator[AudioChunk | Frame]:
+    async def __aiter__(self) -> AsyncGenerator[AudioChunk | Frame, None]:
         for item in self._items:
             yield item
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -72,7 +72,7 @@ class Chunks:
     def __init__(self, audio: Audio, begins: float = 0.0) -> None:
         self._audio, self._begins = audio, begins
 
-    async def __aiter__(self) -> AsyncIterator[AudioChunk]:
+    async def __aiter__(self) -> AsyncGenerator[AudioChunk, None]:
         for start in range(0, len(self._audio), 1024):
             yield AudioChunk(self._begins + start / SAMPLE_RATE, self._audio[start : start + 1024])
             for _ in range(TURNS):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import numpy as np
 import pytest
@@ -161,7 +161,7 @@ async def test_a_failing_call_ends_the_run_with_its_error() -> None:
 
 async def test_a_failing_source_ends_the_run_with_its_error() -> None:
     class Breaking(ListSource):
-        async def __aiter__(self) -> AsyncIterator[AudioChunk | Frame]:
+        async def __aiter__(self) -> AsyncGenerator[AudioChunk | Frame, None]:
             yield AudioChunk(0.0, silence(0.5))
             raise OSError("unplugged")
 
@@ -176,7 +176,7 @@ async def test_closing_it_leaves_no_task_behind() -> None:
     pipeline = StreamPipeline(STREAM, Unhurried(0), detector=LoudnessDetector())
     events = pipeline.run(ListSource(story()))
     await anext(events)
-    await events.aclose()  # type: ignore[attr-defined]  # it is a generator
+    await events.aclose()
     assert asyncio.all_tasks() == before
 
 
@@ -193,7 +193,7 @@ async def test_live_looks_beyond_the_bound_are_dropped_and_counted_and_speech_is
     perceiver = Stuck()
 
     class Live(ListSource):
-        async def __aiter__(self) -> AsyncIterator[AudioChunk | Frame]:
+        async def __aiter__(self) -> AsyncGenerator[AudioChunk | Frame, None]:
             for item in self._items:
                 yield item
             perceiver.release.set()

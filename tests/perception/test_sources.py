@@ -122,7 +122,7 @@ async def test_a_rotated_phone_video_is_upright(recording: Recording, tmp_path: 
 async def test_stopping_early_frees_the_file(recording: Recording) -> None:
     items = RecordingSource(recording("both.mp4", video=pictures(90, 30))).__aiter__()
     first = await anext(items)
-    await asyncio.wait_for(items.aclose(), 5)  # type: ignore[attr-defined]  # it is a generator
+    await asyncio.wait_for(items.aclose(), 5)
     assert isinstance(first, Frame)
     with pytest.raises(StopAsyncIteration):
         await anext(items)

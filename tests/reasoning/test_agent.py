@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import pytest
@@ -268,7 +268,7 @@ async def test_a_supposed_day_is_checked_by_code() -> None:
 class SilentGenerator(ScriptedGenerator):
     """Never comes to its first word."""
 
-    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncIterator[str]:
+    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[str, None]:
         try:
             await asyncio.Event().wait()
             yield ""
@@ -347,7 +347,7 @@ async def test_closing_the_answer_cancels_generation() -> None:
     events = Agent(HandMadeMemory(KITCHEN), generator).answer(Question("Where is the kettle?"))
     for _ in range(2):
         assert isinstance(await anext(events), Token)
-    await events.aclose()  # type: ignore[attr-defined]  # a stand-in, or the generator behind an iterator
+    await events.aclose()
     assert generator.cancelled == 1
 
 

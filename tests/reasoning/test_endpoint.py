@@ -244,7 +244,7 @@ async def test_closing_the_answer_closes_the_connection() -> None:
         made = generator(url)
         pieces = made.stream(asked("What?"), 40)
         assert await anext(pieces) == "It goes"
-        await pieces.aclose()  # type: ignore[attr-defined]  # typed as an iterator, it is a generator
+        await pieces.aclose()
         await asyncio.wait_for(heard.left.wait(), 5)
         await made.aclose()
 

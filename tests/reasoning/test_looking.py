@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import pytest
@@ -121,7 +121,7 @@ class FailingGenerator(ScriptedGenerator):
         super().__init__((), capabilities)
         self._words = words
 
-    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncIterator[str]:
+    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[str, None]:
         for word in self._words:
             yield word
         raise GenerationFailed("http://seer:8000 stopped in the middle of its answer")

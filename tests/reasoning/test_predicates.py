@@ -52,3 +52,8 @@ def test_how_sure_it_must_be_is_nothing_to_look_for() -> None:
 def test_a_contraction_owns_nothing() -> None:
     asked = analyse("Who's washing the windows?")
     assert [t.word for t in asked.required] == ["windows"]
+
+
+def test_what_is_counted_is_a_thing_though_the_word_may_be_a_verb() -> None:
+    asked = analyse("How many orders did the stall take in week two?")
+    assert "orders" in [t.word for t in asked.required]

@@ -43,7 +43,7 @@ async def test_closing_the_stream_stops_the_model(generator: GgufGenerator) -> N
     )
     pieces = generator.stream(prompt, 200)
     await anext(pieces)
-    await pieces.aclose()  # type: ignore[attr-defined]  # a stand-in, or the generator behind an iterator
+    await pieces.aclose()
     workers = [t for t in threading.enumerate() if t.name == "generate"]
     for worker in workers:
         worker.join(timeout=10)

@@ -132,6 +132,19 @@ async def test_a_short_span_is_told_from_its_moments() -> None:
     assert [cited.start for cited in answer.citations] == [30, 60]
 
 
+async def test_an_old_day_is_told_by_what_is_left_of_it_of_the_time_asked_about() -> None:
+    memory = HandMadeMemory([speech(50_000, "Now Petra packs.")], seconds=50_040)
+    parts = [episode(n * 3600.0, f"Chapter {n} is about lantern {n}.", True) for n in range(12)]
+    quotes = tuple(quote for part in parts for quote in part.quotes)
+    day = replace(parts[0], end=12 * 3600.0, quotes=quotes, level=3, children=(), alone=True)
+    memory.made = [replace(day, level=level) for level in (1, 2, 3)]  # each level is told by it
+    answer = await ask(memory, "What happened in the first two hours?")
+    assert not answer.abstained
+    assert "lantern 0" in answer.answer
+    assert "lantern 1" in answer.answer
+    assert "lantern 2" not in answer.answer
+
+
 LOST = GivenUp("s", 100.0, 400.0, "speech", 12)
 
 

@@ -143,7 +143,7 @@ async def test_closing_the_stream_ends_generation_within_a_step(
 ) -> None:
     pieces = generator.stream(asked("Where is the kettle?"), 200)
     await anext(pieces)
-    await pieces.aclose()  # type: ignore[attr-defined]  # typed as an iterator, it is a generator
+    await pieces.aclose()
     given = generator.engine.counts.tokens
     await said(generator, asked("What is this?", live(1)), 4)
     assert generator.engine.counts.tokens - given < 4 + 100

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import httpx
@@ -41,6 +41,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-async def api(tmp_path: Path, store: Store) -> AsyncIterator[httpx.AsyncClient]:
+async def api(tmp_path: Path, store: Store) -> AsyncGenerator[httpx.AsyncClient, None]:
     async with client_of(Settings(store=tmp_path / "store", max_json_mb=0.2), store) as client:
         yield client

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -44,7 +44,7 @@ class ScriptedPipeline:
     def remark(self, observation: Observation) -> None:
         self.remarks.append(observation)
 
-    async def run(self, _: Any) -> AsyncIterator[Event]:
+    async def run(self, _: Any) -> AsyncGenerator[Event, None]:
         while (event := await self.events.get()) is not None:
             if isinstance(event, Exception):
                 raise event
@@ -61,7 +61,7 @@ class ScriptedReasoning:
         self.hold.set()
         self.closed = 0
 
-    async def answer(self, question: Question) -> AsyncIterator[Token | Replace | Answer]:
+    async def answer(self, question: Question) -> AsyncGenerator[Token | Replace | Answer, None]:
         self.questions.append(question)
         pieces = self.answers.pop(0) if self.answers else [Token("In the top drawer.")]
         text = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -192,7 +192,7 @@ async def test_a_half_good_batch_leaves_nothing(api: httpx.AsyncClient) -> None:
 async def test_a_body_that_is_too_large_is_refused(api: httpx.AsyncClient) -> None:
     body = json.dumps({"query": "x" * 300_000}).encode()
 
-    async def in_chunks() -> AsyncIterator[bytes]:
+    async def in_chunks() -> AsyncGenerator[bytes, None]:
         for start in range(0, len(body), 50_000):
             yield body[start : start + 50_000]
 

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def fill(store: Store) -> None:
 
 
 @pytest.fixture
-async def empty(tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Store]]:
+async def empty(tmp_path: Path) -> AsyncGenerator[tuple[httpx.AsyncClient, Store], None]:
     with Store(tmp_path / "empty", HashEmbedder()) as store:
         async with client_of(Settings(store=tmp_path / "empty"), store) as client:
             yield client, store

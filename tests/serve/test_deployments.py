@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -193,6 +193,6 @@ async def test_streams_of_answers_share_one_handle() -> None:
     assert handle.copies == 1
 
 
-async def _two_words() -> AsyncIterator[str]:
+async def _two_words() -> AsyncGenerator[str, None]:
     yield "the"
     yield "drawer"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -142,7 +142,7 @@ class Endless:
     given: asyncio.Event
     seconds: float | None = 60.0
 
-    async def __aiter__(self) -> AsyncIterator[AudioChunk]:
+    async def __aiter__(self) -> AsyncGenerator[AudioChunk, None]:
         yield AudioChunk(0.0, np.zeros(32_000, np.float32))
         self.given.set()
         await asyncio.Event().wait()
@@ -209,7 +209,7 @@ async def test_what_a_live_stream_lets_go_is_counted() -> None:
 class Quoting:
     """Answers as an agent does whose model was silent, or failed."""
 
-    async def answer(self, question: Question) -> AsyncIterator[Answer]:
+    async def answer(self, question: Question) -> AsyncGenerator[Answer, None]:
         silent = question.text == "silent"
         yield Answer(
             question.text,

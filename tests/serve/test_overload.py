@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ async def full(*_: Any) -> Any:
     raise BackPressureError(num_queued_requests=8, max_queued_requests=8)
 
 
-async def full_of_answers(*_: Any) -> AsyncIterator[Any]:
+async def full_of_answers(*_: Any) -> AsyncGenerator[Any, None]:
     yield await full()
 
 

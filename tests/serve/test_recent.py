@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,7 +37,7 @@ class Given:
     items: Sequence[AudioChunk | Frame]
     seconds: float | None = 12.0
 
-    async def __aiter__(self) -> AsyncIterator[AudioChunk | Frame]:
+    async def __aiter__(self) -> AsyncGenerator[AudioChunk | Frame, None]:
         for item in self.items:
             yield item
 
