@@ -124,6 +124,12 @@ def lines(found: Sequence[Passage]) -> str:
     return " ".join(quote(p) for p in found)
 
 
+def unsure(found: Sequence[Passage]) -> str:
+    """Memories that are only like the question: whoever asked judges whether they tell it."""
+    told = lines(found)
+    return f"I am not sure, but {told[0].lower()}{told[1:]}"
+
+
 def retold(passage: Passage) -> str:
     """A sentence that a model wrote of it, with the time of what it stands in first."""
     return f"At {clock(passage.sources[0].observation.start)}: {passage.text}"

@@ -115,6 +115,8 @@ async def _decide(
         said = supposed.of_yes_or_no(analysis, chosen[0])
         if said is not None:
             return said
+    if not all(p.sure for p in chosen):
+        return Plan(tuple(chosen), composed.unsure(chosen))
     quoted = any(
         is_instruction(p.text) or p.heard_as or changed_hands(analysis.text, p) for p in chosen
     )
