@@ -125,7 +125,7 @@ def _row(store: Store, days: int, things: list[str]) -> dict[str, Any]:
 
 async def _asked(store: Store, day: int) -> dict[str, Any]:
     agent = Agent(InProcessMemory(lambda: store), ScriptedGenerator())
-    question = Question("What happened today?", stream_id=STREAM.id, at=(day + 1) * DAY - HOUR)
+    question = Question("What happened today?", stream_id=STREAM.id, at=(day + 0.5) * DAY)
     answer = None
     async for event in agent.answer(question):
         if isinstance(event, Answer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,15 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from memory.episode_rows import Placed, placed_of
-from memory.episodes import Unit
+from memory.episodes import LEVELS, Unit
 from memory.records import Episode, Quote
-from memory.remember import LOOKUP
+from memory.rows import filters, rows_with
 from memory.summary import Candidate, best, labels_of, merged, pictures, text_of
 from memory.tables import (
     DIMENSIONS,
     OBSERVATION_COLUMNS,
     Tables,
-    any_of,
     observation_of,
     quote,
     select,
@@ -34,6 +34,7 @@ Row = dict[str, Any]
 Vector = npt.NDArray[np.float32]
 
 TOLD = ("speech", "screen_text")
+EPSILON = 0.0005  # half the grain of ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +58,14 @@ def moments_of(tables: Tables, stream_id: str, start: float, end: float) -> list
 
 def moments_named(tables: Tables, ids: Sequence[str]) -> list[Held]:
     """Those of the moments that are kept, in order."""
-    rows: list[Row] = []
-    for first in range(0, len(ids), LOOKUP):
-        rows += select(tables.moments, any_of("id", ids[first : first + LOOKUP]))
-    return _with_observations(tables, sorted(rows, key=lambda row: (row["start"], row["id"])))
+    rows = sorted(rows_with(tables.moments, ids), key=lambda row: (row["start"], row["id"]))
+    return _with_observations(tables, rows)
 
 
 def _with_observations(tables: Tables, rows: list[Row]) -> list[Held]:
     held: dict[str, list[tuple[Observation, Vector]]] = {row["id"]: [] for row in rows}
-    ids = list(held)
-    for first in range(0, len(ids), LOOKUP):
-        query = tables.observations.search().where(any_of("moment_id", ids[first : first + LOOKUP]))
+    for where in filters("moment_id", list(held)):
+        query = tables.observations.search().where(where)
         found = query.select([*OBSERVATION_COLUMNS, "vector"]).to_arrow()
         plain = found.drop(["vector"]).to_pylist()
         for row, vector in zip(plain, vectors_of(found), strict=True):
@@ -187,11 +185,34 @@ def stripped(
     return Placed(left, unit_length(np.stack(vectors) if vectors else None))
 
 
+def beside(
+    episodes: Sequence[Episode], moments: Sequence[Held]
+) -> list[tuple[Episode | None, list[Held]]]:
+    """Moments that no episode holds, by the episode after whose start they come. A moment that
+    gained something goes with the episode that holds it."""
+    starts = [episode.start - EPSILON for episode in episodes]
+    groups: dict[int, list[Held]] = {}
+    for moment in moments:
+        at = max(0, bisect_right(starts, moment.start) - 1)
+        groups.setdefault(at, []).append(moment)
+    return [(episodes[at] if episodes else None, group) for at, group in groups.items()]
+
+
+def near(old: Episode, late: Sequence[Held]) -> list[Held]:
+    """Those that an episode can take in, or holds, and is not much longer than one may be."""
+    begin, reach = old.start, old.end
+    found = []
+    for moment in late:
+        begin_then, reach_then = min(begin, moment.start), max(reach, moment.end)
+        if moment.id in old.children or reach_then - begin_then <= 1.5 * LEVELS[1].longest:
+            found.append(moment)
+            begin, reach = begin_then, reach_then
+    return found
+
+
 def episodes_named(tables: Tables, ids: Sequence[str]) -> list[Placed]:
     """Those episodes that are there, in order."""
-    rows: list[Row] = []
-    for first in range(0, len(ids), LOOKUP):
-        rows += select(tables.episodes, any_of("id", ids[first : first + LOOKUP]))
+    rows = rows_with(tables.episodes, ids)
     return sorted(map(placed_of, rows), key=lambda placed: placed.episode.start)
 
 

@@ -17,23 +17,35 @@ from typing import Any
 import pyarrow as pa
 
 from memory.compress import (
+    EPSILON,
     Held,
+    beside,
     compressed,
     episodes_named,
     joined,
     moments_named,
     moments_of,
+    near,
     place_of,
     unit_above,
     unit_of,
 )
-from memory.episode_rows import EPISODES, Placed, episode_of, episode_row, in_order, placed_of
+from memory.episode_rows import (
+    EPISODES,
+    LOWEST,
+    Placed,
+    episode_of,
+    episode_row,
+    in_order,
+    placed_of,
+)
 from memory.episodes import LEVELS, Limits, segments
 from memory.knowledge import Knowledge
 from memory.records import Episode, Quote
 from memory.rewritten import carried_over
+from memory.rows import delete_rows, put
 from memory.strays import Strays
-from memory.tables import Tables, any_of, quote, select
+from memory.tables import Tables, quote, select
 from memory.vectors import Vectorizer
 from perception.records import Stream
 
@@ -44,7 +56,6 @@ LOOK = 1800.0  # seconds of a stream that one slice reads
 QUIET = (
     1800.0  # seconds on the clock without anything new: then a stream's last episodes are closed
 )
-EPSILON = 0.0005  # half the grain of ids
 TOP = max(LEVELS)
 
 
@@ -211,11 +222,17 @@ class Consolidation:
         if later:
             self._late[stream_id] = later
         moments = moments_of(self._tables, stream_id, first, first + LOOK)
-        late = [moment for moment in moments if moment.start in starts]
-        where = f"stream_id = {quote(stream_id)} AND level = 1"
-        episodes = [episode_of(row) for row in in_order(select(self._tables.episodes, where))]
+        where = f"stream_id = {quote(stream_id)} AND {LOWEST}"
+        lowest = [episode_of(row) for row in in_order(select(self._tables.episodes, where))]
+        episodes = [episode for episode in lowest if not episode.alone]
+        alone = [(episode.start, episode.end) for episode in lowest if episode.alone]
+        late = [
+            moment
+            for moment in moments
+            if moment.start in starts and not any(a <= moment.start < b for a, b in alone)
+        ]
         changed: list[Change] = []
-        for old, group in _beside(episodes, late):
+        for old, group in beside(episodes, late):
             changed += self._made_anew(stream, old, group)
         self._write(stream, [new for _, new in changed], [old for old, _ in changed if old])
         self._renew_above(stream, 2, changed)
@@ -224,12 +241,12 @@ class Consolidation:
         """The episode with what came late into it; what would stretch it too far stands by itself."""
         changed: list[Change] = []
         if old is not None:
-            near = _near(old, late)
-            taken = {moment.id for moment in near}
+            own = near(old, late)
+            taken = {moment.id for moment in own}
             late = [moment for moment in late if moment.id not in taken]
-            if near:
+            if own:
                 known = moments_named(self._tables, old.children)
-                held = {m.id: m for m in (*known, *near)}
+                held = {m.id: m for m in (*known, *own)}
                 moments = sorted(held.values(), key=lambda m: (m.start, m.id))
                 kept = [quote for quote in old.quotes if quote.outlived]
                 new = self._compressed(stream, moments, kept, old.children)
@@ -273,34 +290,7 @@ class Consolidation:
 
         def change() -> None:
             rows = carried_over(self._tables, self._knowledge, episodes, made)
-            merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
-            merge.execute(pa.Table.from_pylist(rows, EPISODES))
-            if gone:
-                table.delete(any_of("id", sorted(gone)))
+            put(table, pa.Table.from_pylist(rows, EPISODES))
+            delete_rows(table, gone)
 
         self._commit(change)
-
-
-def _beside(
-    episodes: Sequence[Episode], moments: Sequence[Held]
-) -> list[tuple[Episode | None, list[Held]]]:
-    """Moments that no episode holds, by the episode after whose start they come. A moment that
-    gained something goes with the episode that holds it."""
-    starts = [episode.start - EPSILON for episode in episodes]
-    groups: dict[int, list[Held]] = {}
-    for moment in moments:
-        at = max(0, bisect_right(starts, moment.start) - 1)
-        groups.setdefault(at, []).append(moment)
-    return [(episodes[at] if episodes else None, group) for at, group in groups.items()]
-
-
-def _near(old: Episode, late: Sequence[Held]) -> list[Held]:
-    """Those that an episode can take in, or holds, and is not much longer than one may be."""
-    begin, reach = old.start, old.end
-    near = []
-    for moment in late:
-        begin_then, reach_then = min(begin, moment.start), max(reach, moment.end)
-        if moment.id in old.children or reach_then - begin_then <= 1.5 * LEVELS[1].longest:
-            near.append(moment)
-            begin, reach = begin_then, reach_then
-    return near

@@ -15,6 +15,7 @@ from lancedb.table import LanceTable
 
 from memory.corrections import BACK, TakenBack, holds, lasting, meant, taken_back
 from memory.records import FOREVER
+from memory.rows import put
 from memory.statements import about, statements
 from memory.tables import CORRECTIONS, FACTS, quote, select
 from memory.uncapitalised import meant_plainly, taken_back_plainly, uncapitalised
@@ -39,8 +40,7 @@ def derive(
             back += _correction(row, said, observations)
     for table, found, schema in ((facts, stated, FACTS), (corrections, back, CORRECTIONS)):
         if found:
-            merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
-            merge.execute(pa.Table.from_pylist(found, schema))
+            put(table, pa.Table.from_pylist(found, schema))
     return bool(stated or back)
 
 

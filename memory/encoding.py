@@ -26,6 +26,7 @@ from memory.errors import KeyframeNotFound, KeyframeTorn, StoreClosed
 from memory.picture_index import PictureIndex
 from memory.picture_rows import drop_vectors, rows_of, vectors_of
 from memory.place import Media
+from memory.rows import put
 from memory.tables import Tables, any_of, select
 from perception.records import Image
 
@@ -182,9 +183,7 @@ class Encoding:
         if not at:
             return
         kept = [digests[n] for n in at]
-        table = self._tables.pictures
-        merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
-        merge.execute(rows_of(self._encoder.model_id, kept, vectors[at]))
+        put(self._tables.pictures, rows_of(self._encoder.model_id, kept, vectors[at]))
         self._seal()
         self._index.add(kept, vectors[at])
         for row in rows:

@@ -11,8 +11,9 @@ import pyarrow as pa
 from memory.errors import InvalidRequest, MomentNotFound, StreamNotFound
 from memory.place import Place
 from memory.records import DeletionReceipt, Selection
-from memory.remember import LOOKUP, Remembering
+from memory.remember import Remembering
 from memory.resting import Resting
+from memory.rows import delete_rows, replace_rows, rows_with
 from memory.tables import MOMENTS, Tables, any_of, quote, select
 
 Row = dict[str, Any]
@@ -86,20 +87,16 @@ class Forgetting:
         where = _where(what, moment_column="id")
         moments = {row["id"]: row for row in select(self.tables.moments, where)}
         others = sorted({row["moment_id"] for row in held} - moments.keys())
-        for at in range(0, len(others), LOOKUP):
-            rows = select(self.tables.moments, any_of("id", others[at : at + LOOKUP]))
-            moments.update((row["id"], row) for row in rows)
+        moments.update((row["id"], row) for row in rows_with(self.tables.moments, others))
         return moments
 
     def _keeping(self, moments: dict[str, Row], going: set[str]) -> dict[str, Row]:
         """Those of the moments that keep an observation, as they will be."""
         kept: dict[str, Row] = {}
-        ids = list(moments)
-        for at in range(0, len(ids), LOOKUP):
-            where = any_of("moment_id", ids[at : at + LOOKUP])
-            for row in select(self.tables.observations, where, ["id", "moment_id"]):
-                if row["id"] not in going:
-                    kept[row["moment_id"]] = {**moments[row["moment_id"]], "keyframe": None}
+        columns = ["id", "moment_id"]
+        for row in rows_with(self.tables.observations, moments, columns, column="moment_id"):
+            if row["id"] not in going:
+                kept[row["moment_id"]] = {**moments[row["moment_id"]], "keyframe": None}
         return kept
 
     def _delete(
@@ -108,12 +105,11 @@ class Forgetting:
         """Moments first: nobody is to see one without what it held."""
         if _whole(what):
             self.tables.moments.delete(_where(what))
-        ids = [] if _whole(what) else [row["id"] for row in gone]
-        for at in range(0, len(ids), LOOKUP):
-            self.tables.moments.delete(any_of("id", ids[at : at + LOOKUP]))
+        else:
+            delete_rows(self.tables.moments, (row["id"] for row in gone))
         if kept:
             rows = pa.Table.from_pylist(list(kept.values()), MOMENTS)
-            self.tables.moments.merge_insert("id").when_matched_update_all().execute(rows)
+            replace_rows(self.tables.moments, rows)
         self._delete_known(what, [row["id"] for row in held])
         if held:
             self.tables.observations.delete(_where(what))
@@ -129,8 +125,7 @@ class Forgetting:
         """What followed from the observations, and corrections that quote a word of theirs."""
         self.tables.facts.delete(_where(what))
         self.tables.corrections.delete(_where(what))
-        for at in range(0, len(ids), LOOKUP):
-            self.tables.corrections.delete(any_of("heard_in", ids[at : at + LOOKUP]))
+        delete_rows(self.tables.corrections, ids, column="heard_in")
 
     def _delete_streams(self, what: Selection, touched: set[str]) -> int:
         """A stream of which nothing is left goes too: its name and its time are memories."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from lancedb.table import LanceTable
 
 from memory.budget import (
     EPISODE_BYTES,
@@ -38,8 +37,8 @@ from memory.ledger import (
 from memory.likeness import Hash
 from memory.picture_rows import vector_bytes
 from memory.place import Media
-from memory.remember import LOOKUP
-from memory.tables import MOMENTS, Tables, any_of, quote, select
+from memory.rows import delete_rows, put
+from memory.tables import MOMENTS, Tables, quote, select
 from memory.weighing import pictured, weighed
 from memory.words import stems
 
@@ -140,10 +139,10 @@ class Giving:
 
         def change() -> None:
             if moments:
-                _upsert(self._tables.moments, pa.Table.from_pylist(moments, MOMENTS))
-            _delete(self._tables.moments, removed)
+                put(self._tables.moments, pa.Table.from_pylist(moments, MOMENTS))
+            delete_rows(self._tables.moments, removed)
             self._outlive(contents, gone)
-            _delete(self._tables.observations, gone)
+            delete_rows(self._tables.observations, gone)
             self._ledger.write(entry)
 
         def after() -> None:
@@ -208,7 +207,7 @@ class Giving:
                 row["outlived"] = sum(q["outlived"] for q in row["quotes"])
                 changed.append(row)
         if changed:
-            _upsert(self._tables.episodes, pa.Table.from_pylist(changed, EPISODES))
+            put(self._tables.episodes, pa.Table.from_pylist(changed, EPISODES))
 
 
 def accounted(
@@ -279,14 +278,3 @@ def _count_gone(entry: Entry, contents: Contents, verdict: Verdict, shown: set[s
 
 def _overlapping(stream_id: str, low: float, high: float) -> str:
     return f"stream_id = {quote(stream_id)} AND `end` >= {low!r} AND start < {high!r}"
-
-
-def _upsert(table: LanceTable, rows: pa.Table) -> None:
-    merge = table.merge_insert("id")
-    merge.when_matched_update_all().when_not_matched_insert_all().execute(rows)
-
-
-def _delete(table: LanceTable, ids: set[str]) -> None:
-    ordered = sorted(ids)
-    for first in range(0, len(ordered), LOOKUP):
-        table.delete(any_of("id", ordered[first : first + LOOKUP]))

@@ -20,7 +20,8 @@ import pyarrow as pa
 
 from memory.episode_rows import COUNTED, LEDGER, OUTLIVED
 from memory.records import GivenUp
-from memory.tables import Tables, any_of, quote, select
+from memory.rows import delete_rows, put
+from memory.tables import Tables, quote, select
 from memory.words import stems
 from perception.records import Moment, Stream
 
@@ -123,10 +124,7 @@ class Ledger:
             "gone_at": [at for at, _ in gone],
             "hours": entry.hours,
         }
-        merge = self._tables.ledger.merge_insert("id")
-        merge.when_matched_update_all().when_not_matched_insert_all().execute(
-            pa.Table.from_pylist([row], LEDGER)
-        )
+        put(self._tables.ledger, pa.Table.from_pylist([row], LEDGER))
 
     def write_day(self, stream_id: str, day: int) -> None:
         """Put the sums of the hours of that day (its first hour) in the place of their rows; not
@@ -138,8 +136,7 @@ class Ledger:
         salience = sum(entry.salience for entry in entries) / len(entries)
         spans = joined_spans((span for entry in entries for span in entry.spans), (), HOUR)
         terms = set().union(*(entry.terms for entry in entries))
-        rows = any_of("id", [_id(stream_id, hour) for hour in hours])
-        self._tables.ledger.delete(rows)
+        delete_rows(self._tables.ledger, (_id(stream_id, hour) for hour in hours))
         self.write(Entry(stream_id, day, held_to, salience, counts, DAY, spans, terms))
 
     def dropped(

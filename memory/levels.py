@@ -20,8 +20,8 @@ from memory.budget import EPISODE_BYTES, FACT_BYTES
 from memory.episode_rows import EPISODES
 from memory.knowledge import Knowledge
 from memory.ledger import DAY, HOUR, Entry, Ledger
-from memory.remember import LOOKUP
-from memory.tables import Tables, any_of, quote, select
+from memory.rows import delete_rows, put
+from memory.tables import Tables, quote, select
 
 Row = dict[str, Any]
 Hours = Mapping[tuple[str, int], Row]
@@ -106,12 +106,9 @@ class Levels:
         minutes = [m for m in minutes if m["id"] not in children]
 
         def change() -> None:
-            merge = self._tables.episodes.merge_insert("id").when_matched_update_all()
-            merge.execute(pa.Table.from_pylist([row], EPISODES))
-            for table, ids in ((self._tables.episodes, children), (self._tables.facts, facts)):
-                ordered = sorted(ids)
-                for first in range(0, len(ordered), LOOKUP):
-                    table.delete(any_of("id", ordered[first : first + LOOKUP]))
+            put(self._tables.episodes, pa.Table.from_pylist([row], EPISODES))
+            delete_rows(self._tables.episodes, children)
+            delete_rows(self._tables.facts, facts)
             self._account(one, minutes, len(children), len(facts))
 
         def after() -> None:

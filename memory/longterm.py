@@ -8,11 +8,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 
+from memory.compress import EPSILON
 from memory.consolidate import Consolidation
 from memory.embedder import Embedder
 from memory.episode_rows import EPISODES, PINS, in_order
@@ -25,9 +25,10 @@ from memory.maintenance import Maintenance
 from memory.outliving import Outliving
 from memory.place import Place
 from memory.records import Episode, Hit, Query, Quote
-from memory.remember import LOOKUP, Remembering
+from memory.remember import Remembering
 from memory.resting import Resting
 from memory.rewritten import as_told
+from memory.rows import rows_with
 from memory.search import Searcher
 from memory.tables import Tables, any_of, quote, select
 from memory.vectors import Vectorizer
@@ -39,7 +40,6 @@ SLICE = 0.1  # seconds after which upkeep looks elsewhere; one piece of work may
 SHARE = 0.1  # of the time, at most, goes into this tier
 SETTLE = 0.5  # seconds between looks
 COLUMNS = [name for name in EPISODES.names if name != "vector"]
-EPSILON = 0.0005  # half the grain of ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +169,10 @@ class LongTerm:
     def showing(self, stream_id: str, keyframes: Collection[str]) -> dict[str, str]:
         """By keyframe, the stream's first moment that shows it."""
         found: dict[str, str] = {}
-        digests = iter(keyframes)
-        while some := list(islice(digests, LOOKUP)):
-            where = f"stream_id = {quote(stream_id)} AND {any_of('keyframe', some)}"
-            rows = select(self._tables.moments, where, ["id", "start", "keyframe"])
-            for row in sorted(rows, key=lambda row: float(row["start"])):
+        columns = ["id", "stream_id", "start", "keyframe"]
+        rows = rows_with(self._tables.moments, keyframes, columns, column="keyframe")
+        for row in sorted(rows, key=lambda row: float(row["start"])):
+            if row["stream_id"] == stream_id:
                 found.setdefault(row["keyframe"], row["id"])
         return found
 

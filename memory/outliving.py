@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from memory.episode_rows import EPISODES, LOWEST, episode_of
+from memory.episode_rows import LOWEST, episode_of
 from memory.index import Entry, Floats, Index, Rows
 from memory.queries import CHARACTERS_READ, analyse
 from memory.ranking import View, rank
 from memory.records import Hit, Query, Quote, put_right
-from memory.remember import LOOKUP
+from memory.rows import rows_with
 from memory.search import LIMIT, Searcher, aliases_of, rows_passing
-from memory.tables import DIMENSIONS, Tables, any_of, select
+from memory.tables import DIMENSIONS, Tables, select
 from memory.words import words
 
 Row = dict[str, Any]
@@ -57,7 +57,7 @@ class Outliving:
             ranked = rank(view, analysis, vector, min(query.limit, LIMIT))
             ids = [self._index.ids[at] for at in ranked.positions]
             found = [self._quotes[id] for id in ids]
-        keyframes = self._keyframes({quote.moment_id for quote, _ in found})
+        keyframes = self._searcher.keyframes({quote.moment_id for quote, _ in found})
         return [
             Hit(
                 observation=quote.observation,
@@ -126,10 +126,8 @@ class Outliving:
         if self._index.dead_rows > len(self._index):
             changed = [*changed, *self._held]
             self._clear()
-        for first in range(0, len(changed), LOOKUP):
-            some = any_of("id", changed[first : first + LOOKUP])
-            for row in select(self._tables.episodes, some, EPISODES.names):
-                self._take_in(row)
+        for row in rows_with(self._tables.episodes, changed):
+            self._take_in(row)
 
     def _take_in(self, row: Row) -> None:
         episode = episode_of(row)
@@ -142,13 +140,6 @@ class Outliving:
         vector: Floats = np.asarray(row["vector"], np.float32)
         self._index.add(entries, np.repeat(vector[None], len(entries), axis=0))
         self._quotes.update((quote.id, (quote, episode.wall_start)) for quote in new)
-
-    def _keyframes(self, moment_ids: set[str]) -> dict[str, str]:
-        if not moment_ids:
-            return {}
-        where = f"keyframe IS NOT NULL AND {any_of('id', sorted(moment_ids))}"
-        rows = select(self._tables.moments, where, ["id", "keyframe"])
-        return {row["id"]: row["keyframe"] for row in rows}
 
 
 def _entry(quote: Quote, wall_start: datetime) -> Entry:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from lancedb.table import LanceTable
 
-from memory.tables import PICTURES, any_of, quote
+from memory.rows import filters
+from memory.tables import PICTURES, quote
 
 Vectors = npt.NDArray[np.float32]
 
-LOOKUP = 500  # digests in one filter
 ROW_BYTES = 330  # of a row beside its vector: its ids, and its share of their indexes
 NUMBER_BYTES = 2
 
@@ -54,8 +53,7 @@ def vector_bytes(table: LanceTable, digests: Iterable[str] | None = None) -> dic
     sizes: dict[str, int] = {}
     if not table.count_rows():
         return sizes
-    filters = [None] if digests is None else _filters(digests)
-    for where in filters:
+    for where in [None] if digests is None else filters("digest", sorted(digests)):
         query = table.search() if where is None else table.search().where(where)
         rows = query.select(["digest", "dimension"]).to_arrow()
         pairs = zip(rows["digest"].to_pylist(), rows["dimension"].to_pylist(), strict=True)
@@ -67,14 +65,8 @@ def vector_bytes(table: LanceTable, digests: Iterable[str] | None = None) -> dic
 def drop_vectors(table: LanceTable, digests: Iterable[str]) -> bool:
     """Delete what models made of these keyframes; was there anything?"""
     dropped = False
-    for where in _filters(digests):
+    for where in filters("digest", sorted(digests)):
         if table.count_rows(where):
             table.delete(where)
             dropped = True
     return dropped
-
-
-def _filters(digests: Iterable[str]) -> Iterator[str]:
-    rest = iter(sorted(digests))
-    while chunk := list(islice(rest, LOOKUP)):
-        yield any_of("digest", chunk)

@@ -10,15 +10,13 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from lancedb.table import LanceTable
 
 from memory.derive import derive
 from memory.embedder import Embedder
@@ -28,13 +26,13 @@ from memory.ledger import Ledger
 from memory.media import check_digest
 from memory.picture_rows import digests_encoded, drop_vectors
 from memory.place import Media
+from memory.rows import delete_rows, put, rows_with
 from memory.tables import (
     MOMENTS,
     OBSERVATIONS,
     STREAMS,
     UNCOMMITTED,
     Tables,
-    any_of,
     moment_row,
     observation_batch,
     observation_row,
@@ -47,7 +45,6 @@ from perception.records import Moment, Observation, Stream
 
 Row = dict[str, Any]
 COLUMNS = pa.schema([column for column in OBSERVATIONS if column.name != "vector"])
-LOOKUP = 500  # ids in one filter
 DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -114,7 +111,7 @@ class Remembering:
         # A stream has been perceived at least as far as any observation of it that is stored.
         seen = known.seconds if known else -math.inf
         perhaps = [row["id"] for row in rows.values() if row["start"] <= seen]
-        for stored in _lookup(self.tables.observations, perhaps, COLUMNS.names):
+        for stored in rows_with(self.tables.observations, perhaps, COLUMNS.names):
             row = rows[stored["id"]]
             row["version"] = stored["version"]
             if row == stored:
@@ -149,19 +146,19 @@ class Remembering:
             for row, _ in rows.values():
                 row["version"] = version if row["version"] == UNCOMMITTED else row["version"]
             vectors = np.stack([vector for _, vector in rows.values()])
-            _merge(
+            put(
                 self.tables.observations,
                 observation_batch([row for row, _ in rows.values()], vectors),
             )
         if moments:
-            _merge(self.tables.moments, pa.Table.from_pylist(moments, MOMENTS))
+            put(self.tables.moments, pa.Table.from_pylist(moments, MOMENTS))
         if rows:
             tables = self.tables
             given = [row for row, _ in rows.values()]
             derive(given, tables.observations, tables.facts, tables.corrections)
         if streams:
             streams_rows = [stream_row(stream) for stream in streams.values()]
-            _merge(self.tables.streams, pa.Table.from_pylist(streams_rows, STREAMS))
+            put(self.tables.streams, pa.Table.from_pylist(streams_rows, STREAMS))
         for batch in batches:
             for moment in batch.moments:
                 self._midway.pop(moment.id, None)
@@ -195,15 +192,14 @@ class Remembering:
         """Take away what a commit that failed between tables has left, unless it was repeated."""
         if not self._midway:
             return
-        streams = _lookup(self.tables.streams, sorted(set(self._midway.values())), ["id"])
+        streams = rows_with(self.tables.streams, sorted(set(self._midway.values())), ["id"])
         begun = {row["id"] for row in streams}
-        held = {row["id"] for row in _lookup(self.tables.moments, sorted(self._midway), ["id"])}
+        held = {row["id"] for row in rows_with(self.tables.moments, sorted(self._midway), ["id"])}
         left = [id for id, stream in self._midway.items() if id not in held or stream not in begun]
-        for first in range(0, len(left), LOOKUP):
+        if left:
             self.undone += 1
-            ids = left[first : first + LOOKUP]
-            self.tables.moments.delete(any_of("id", ids))
-            self.tables.observations.delete(any_of("moment_id", ids))
+            delete_rows(self.tables.moments, left)
+            delete_rows(self.tables.observations, left, column="moment_id")
         self._midway.clear()
         self.unsettled = False
 
@@ -215,7 +211,7 @@ class Remembering:
     def remove_unreferenced(self, digests: set[str]) -> tuple[int, int]:
         """Remove those keyframes that no moment shows, and what models made of them; how many
         keyframes, and their bytes."""
-        used = _lookup(self.tables.moments, sorted(digests), ["keyframe"], column="keyframe")
+        used = rows_with(self.tables.moments, sorted(digests), ["keyframe"], column="keyframe")
         unused = digests - {row["keyframe"] for row in used}
         if drop_vectors(self.tables.pictures, unused):
             self._seal()  # a vector is never there without its picture
@@ -264,7 +260,7 @@ class Remembering:
                     perhaps.append(row["id"])
                 rows[row["id"]] = _united(rows.get(row["id"]), row)
         replaced = set()
-        for stored in _lookup(self.tables.moments, perhaps, MOMENTS.names):
+        for stored in rows_with(self.tables.moments, perhaps, MOMENTS.names):
             row = rows[stored["id"]] = _united(stored, rows[stored["id"]])
             if row == stored:
                 del rows[stored["id"]]
@@ -305,15 +301,3 @@ def _united(stored: Row | None, row: Row) -> Row:
         "end": max(stored["end"], row["end"]),
         "keyframe": row["keyframe"] or stored["keyframe"],
     }
-
-
-def _lookup(
-    table: LanceTable, values: Sequence[str], columns: list[str], column: str = "id"
-) -> Iterable[Row]:
-    rest = iter(values)
-    while chunk := list(islice(rest, LOOKUP)):
-        yield from select(table, any_of(column, chunk), columns)
-
-
-def _merge(table: LanceTable, rows: pa.Table) -> None:
-    table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(rows)

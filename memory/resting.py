@@ -18,14 +18,14 @@ from memory.compress import (
     place_of,
     stripped,
 )
-from memory.episode_rows import EPISODES, LOWEST, Placed, episode_of, episode_row, in_order
+from memory.episode_rows import EPISODES, LEDGER, LOWEST, Placed, episode_of, episode_row, in_order
 from memory.episodes import LEVELS
 from memory.knowledge import Knowledge
 from memory.ledger import HOUR, UNKNOWN
 from memory.records import Episode, Quote, Selection
-from memory.remember import LOOKUP
 from memory.rewritten import forget_overtaken
-from memory.tables import Tables, any_of, quote, select
+from memory.rows import delete_rows, put
+from memory.tables import Tables, quote, select
 from memory.vectors import Vectorizer
 
 Row = dict[str, Any]
@@ -65,9 +65,7 @@ class Resting:
             changed += self._renew(stream_id, what, set(touched), set(gone))
             forget_overtaken(self._tables, self._knowledge, stream_id)
             self._cut_ledger(stream_id, what, touched)
-        ids = sorted(gone)
-        for first in range(0, len(ids), LOOKUP):
-            self._tables.pins.delete(any_of("id", ids[first : first + LOOKUP]))
+        delete_rows(self._tables.pins, gone)
         return changed
 
     def _episodes(self, stream_id: str, which: str) -> list[Episode]:
@@ -140,7 +138,7 @@ class Resting:
     def _write(self, renewed: dict[str, Placed | None]) -> None:
         if not renewed:
             return
-        self._tables.episodes.delete(any_of("id", sorted(renewed)))
+        delete_rows(self._tables.episodes, renewed)
         made = [placed for placed in renewed.values() if placed is not None]
         if made:
             rows = [episode_row(placed, placed.episode.wall_start) for placed in made]
@@ -173,8 +171,7 @@ class Resting:
             gone, gone_at = [hash for hash, _ in left], [at for _, at in left]
             renewed = {**row, "spans": spans, "terms": [], "gone": gone, "gone_at": gone_at}
             renewed["held_to"] = -1
-            self._tables.ledger.delete(f"id = {quote(row['id'])}")
-            self._tables.ledger.add(pa.Table.from_pylist([renewed], self._tables.ledger.schema))
+            put(self._tables.ledger, pa.Table.from_pylist([renewed], LEDGER))
 
 
 def _streams(what: Selection) -> set[str]:

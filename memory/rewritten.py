@@ -13,6 +13,7 @@ import pyarrow as pa
 from memory.episode_rows import EPISODES, Placed, episode_of
 from memory.knowledge import Knowledge
 from memory.records import Correction, Episode, Quote, put_right
+from memory.rows import replace_rows
 from memory.summary import cut
 from memory.tables import Tables, any_of, quote, select
 
@@ -95,8 +96,8 @@ def note_try(
         return
     by = EXTRACT if text is None or writer is None else writer
     noted = {"rewritten": text, "written": by, "tried": material, "tried_by": writer}
-    merge = tables.episodes.merge_insert("id").when_matched_update_all()
-    merge.execute(pa.Table.from_pylist([{**row, **noted} for row in rows], EPISODES))
+    noted_rows = [{**row, **noted} for row in rows]
+    replace_rows(tables.episodes, pa.Table.from_pylist(noted_rows, EPISODES))
 
 
 def _right(one: Quote, corrections: Sequence[Correction]) -> Quote:

@@ -195,7 +195,7 @@ class Searcher:
     def _hits(self, found: list[Found]) -> list[Hit]:
         rows = self._looked_up(found)
         corrections = self.knowledge.corrections()
-        keyframes = self._keyframes({row["moment_id"] for row in rows.values()})
+        keyframes = self.keyframes({row["moment_id"] for row in rows.values()})
         return [
             Hit(
                 observation=observation_of(rows[f.id]),
@@ -229,7 +229,8 @@ class Searcher:
                 rows[row["id"]] = row
         return rows
 
-    def _keyframes(self, moment_ids: set[str]) -> dict[str, str]:
+    def keyframes(self, moment_ids: set[str]) -> dict[str, str]:
+        """By moment, the keyframe that it shows."""
         if not moment_ids:
             return {}
         where = f"keyframe IS NOT NULL AND {any_of('id', sorted(moment_ids))}"

@@ -10,12 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
-from memory.compress import place_of
+from memory.compress import EPSILON, place_of
 from memory.episode_rows import LOWEST
 from memory.tables import Tables, quote, select
 
 SPAN = 6 * 3600.0  # seconds of a stream that one look reads: some three thousand moments
-EPSILON = 0.0005  # half the grain of ids
 
 
 class Strays:

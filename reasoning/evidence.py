@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from memory.records import Hit, Observation
+from memory.records import Episode, Hit, Observation
 from reasoning.words import spaced
 
 # Passages within this of the best score are about the same thing: of those that hold all words of
 # the question, and of those that are like it.
 _CONFLICT, _ALIKE = 0.75, 0.12
+_OVER = 300.0  # seconds by which an episode may reach over the time asked about
 
 _INSTRUCTION = re.compile(
     r"\b(?:ignore|disregard|forget|override|bypass)\b[^.\n]{0,40}\b(?:instruction|prompt|rule|previous|above|prior|command)|"
@@ -164,3 +165,13 @@ def newest(found: Sequence[Passage], history: str | None) -> list[Passage]:
 
 def _same(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
     return {v.lower() for v in a} == {v.lower() for v in b}
+
+
+def of_time(episode: Episode, low: float, high: float) -> Episode | None:
+    """The episode, if it lies from `low` to `high` (seconds of its stream); of one that stands for
+    shorter ones, what does."""
+    if episode.end <= high + _OVER and episode.start >= low - _OVER:
+        return episode
+    quotes = tuple(q for q in episode.quotes if low <= q.observation.start <= high)
+    alone = episode.alone and quotes
+    return replace(episode, quotes=quotes, rewritten=None) if alone else None

@@ -22,7 +22,7 @@ from memory.records import (
 )
 from reasoning.analysis import Analysis, Term
 from reasoning.composed import labels
-from reasoning.evidence import Passage, Source, passages, source_of
+from reasoning.evidence import Passage, Source, of_time, passages, source_of
 from reasoning.likely import Likely
 from reasoning.matching import Matcher
 from reasoning.timeparse import TimeReference
@@ -35,7 +35,6 @@ _SIGHTINGS = 60
 _NEIGHBOURED = 8  # how many hits are read together with what stands around them
 _AROUND = 10.0  # seconds
 _STATED = 7  # facts about one thing that are looked up beside what search found
-_OVER = 300.0  # seconds by which an episode may reach over the time asked about
 _EVIDENCE: tuple[Kind, ...] = ("speech", "screen_text", "sound")
 
 
@@ -298,7 +297,7 @@ class Retriever:
         found: list[Episode] = []
         for stream, low, high in self._asked(when, scope):
             given = await self._memory.episodes(stream.id, low, high, level)
-            found += [own for e in given for own in [_of_time(e, low, high)] if own is not None]
+            found += [own for e in given for own in [of_time(e, low, high)] if own is not None]
         return sorted(found, key=lambda e: (e.wall_start + timedelta(seconds=e.start), e.id))
 
     def quoted(self, quote: Quote, episode: Episode) -> Source:
@@ -375,15 +374,6 @@ def _strength(matcher: Matcher, term: Term, seen: Observation) -> float:
     """How surely the picture shows it: by its most probable fitting tag, else by its text."""
     by_tag = [matcher.sees(term, t.label) * (0.5 + t.probability / 2) for t in seen.tags]
     return max([*by_tag, 0.5 * matcher.sees(term, seen.text)])
-
-
-def _of_time(episode: Episode, low: float, high: float) -> Episode | None:
-    """The episode, if it lies in that time; of one that stands for shorter ones, what does."""
-    if episode.end <= high + _OVER and episode.start >= low - _OVER:
-        return episode
-    quotes = tuple(q for q in episode.quotes if low <= q.observation.start <= high)
-    alone = episode.alone and quotes
-    return replace(episode, quotes=quotes, rewritten=None) if alone else None
 
 
 def _in_stream(when: TimeReference, stream: Stream, now: float) -> tuple[float, float]:

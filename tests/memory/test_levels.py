@@ -165,8 +165,13 @@ def test_an_archive_of_it_is_taken_in_whole_and_into_itself_without_change(
         pictures = {m.keyframe: content_of(m.start) for m in moments if m.keyframe}
         other.remember(stream(), moments, pictures)
         assert other.timeline("cam") == moments
+        other.consolidate()
         for level in (1, 2, 3):
-            assert other.episodes("cam", level=level) == kept.episodes("cam", level=level)
+            both = [one.episodes("cam", level=level) for one in (other, kept)]
+            spans = [[(e.id, e.end, e.children, e.alone) for e in own] for own in both]
+            assert spans[0] == spans[1]
+            alone = [[e for e in own if e.alone] for own in both]
+            assert alone[0] == alone[1]
 
 
 def test_the_budget_also_holds_where_the_details_of_an_archive_are(
@@ -209,6 +214,15 @@ def test_a_span_of_what_stands_alone_is_forgotten_for_good(kept: Store) -> None:
     kept.forget(Selection(stream_id="cam"))
     assert kept.streams() == []
     assert kept.tables.episodes.count_rows() == kept.tables.ledger.count_rows() == 0
+
+
+def test_the_picture_that_stands_for_a_day_can_be_pinned(kept: Store) -> None:
+    """Its moment is noted as written, and belongs to no episode of minutes."""
+    (digest,) = own(kept, 3)[0].keyframes
+    before = kept.episodes("cam")
+    kept.pin([kept.showing("cam", [digest])[digest]])
+    kept.consolidate()
+    assert kept.episodes("cam") == before
 
 
 def test_what_is_pinned_keeps_its_minutes(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from memory.errors import (
 )
 from memory.maintenance import FRAGMENTS
 from memory.records import Query, Selection
+from memory.rows import put
 from memory.store import Store
 from tests.memory.storing import HashEmbedder, moment, picture, stream
 
@@ -140,7 +141,7 @@ FAILURES = [
 ]
 
 
-@pytest.mark.parametrize("seam", ["memory.media.write_whole", "memory.remember._merge"])
+@pytest.mark.parametrize("seam", ["memory.media.write_whole", "memory.remember.put"])
 @pytest.mark.parametrize(("failure", "named"), FAILURES)
 def test_a_failing_disk_is_named_and_leaves_nothing_visible(
     tmp_path: Path,
@@ -166,7 +167,7 @@ def test_a_failing_disk_is_named_and_leaves_nothing_visible(
 def test_a_commit_that_failed_between_tables_is_hidden_until_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: int
 ) -> None:
-    real = memory.remember._merge
+    real = put
     calls: list[object] = []
 
     def fail_later(table: Any, rows: Any) -> None:
@@ -177,7 +178,7 @@ def test_a_commit_that_failed_between_tables_is_hidden_until_repeated(
 
     with Store(tmp_path, HashEmbedder()) as store:
         with monkeypatch.context() as broken:
-            broken.setattr(memory.remember, "_merge", fail_later)
+            broken.setattr(memory.remember, "put", fail_later)
             with pytest.raises(StoreFull):
                 store.remember(stream(), [moment(0)], {})
         assert store.streams() == []
@@ -320,7 +321,7 @@ def test_a_store_may_be_copied_and_opened_elsewhere(tmp_path: Path) -> None:
 def test_what_a_failed_commit_left_is_gone_once_another_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = memory.remember._merge
+    real = put
 
     def fail_on_moments(table: Any, rows: Any) -> None:
         if table.name == "moments":
@@ -329,7 +330,7 @@ def test_what_a_failed_commit_left_is_gone_once_another_is_made(
 
     with Store(tmp_path, HashEmbedder()) as store:
         with monkeypatch.context() as broken:
-            broken.setattr(memory.remember, "_merge", fail_on_moments)
+            broken.setattr(memory.remember, "put", fail_on_moments)
             with pytest.raises(StoreFull):
                 store.remember(stream(), [moment(0)], {})
         store.remember(stream("lab"), [moment(1, "lab")], {})
