@@ -26,10 +26,10 @@ def router(hub: Hub) -> APIRouter:
 
     @routes.post("/ask", summary="Ask the memory", response_model=None)
     async def ask(asked: api.Asked) -> Response:
-        """`{"type": "answer", "trigger", "question", "answer", "abstained", "citations": [{"moment_id",
-        "stream_id", "start", "end", "kind", "quote", "keyframe"}], "snapshot": {"version",
-        "stream_time"}, "timings"}`. With `"stream": true`, server-sent events: `token`s (and `replace`,
-        when the text so far did not stand), then one `answer`.
+        """`{"type": "answer", "trigger", "question", "answer", "abstained", "method", "citations":
+        [{"moment_id", "stream_id", "start", "end", "kind", "quote", "keyframe"}], "snapshot":
+        {"version", "stream_time"}, "timings"}`. With `"stream": true`, server-sent events: `token`s
+        (and `replace`, when the text so far did not stand), then one `answer`.
         """
         stream = await hub.stream(asked.stream_id) if asked.stream_id else None
         at, wall = api.asked_of(asked.at, stream)
