@@ -198,19 +198,37 @@ def test_what_keeps_failing_is_said_once_and_again_after_it_went_well(
     assert said == ["full", "full", "read-only"]
 
 
-def test_commits_are_paced_while_several_write_at_once_and_one_alone_does_not_wait() -> None:
+def test_commits_are_paced_while_several_write_at_once() -> None:
     began: list[tuple[float, list[str]]] = []
+    several = threading.Event()
+
+    def commit(batches: list[str]) -> None:
+        began.append((time.monotonic(), batches))
+        several.wait(60)
+
+    writer: GroupWriter[str] = GroupWriter(commit, lambda: None, lambda: None)
+    with ThreadPoolExecutor(4) as senders:
+        first = senders.submit(writer.write, "a")
+        others = [senders.submit(writer.write, one) for one in "bcd"]
+        while len(began) < 1 or sum(len(b) for _, b in began) + writer._jobs.qsize() < 4:
+            assert not any(sent.done() for sent in (first, *others))
+        several.set()
+    writer.write("e")
+    (_, together), (last, alone) = began[-2:]
+    assert sorted(batch for _, batches in began for batch in batches) == list("abcde")
+    assert len(together) > 1
+    assert alone == ["e"]
+    assert last - began[-2][0] >= PACE * 0.99
+    writer.close()
+
+
+def test_whoever_writes_alone_does_not_wait() -> None:
+    began: list[float] = []
     writer: GroupWriter[str] = GroupWriter(
-        lambda batches: began.append((time.monotonic(), batches)), lambda: None, lambda: None
+        lambda _: began.append(time.monotonic()), lambda: None, lambda: None
     )
     for number in range(40):
         writer.write("ab"[number % 2])
-    alone = [later - earlier for (earlier, _), (later, _) in pairwise(began)]
-    assert sum(gap < PACE for gap in alone) > len(alone) / 2
-    began.clear()
-    with ThreadPoolExecutor(4) as senders:
-        list(senders.map(writer.write, ["a", "b", "c", "d"] * 6))
-    gaps = [later - earlier for (earlier, _), (later, _) in pairwise(began)]
-    assert sum(gap >= PACE * 0.99 for gap in gaps) > len(gaps) / 2  # not where calls do not overlap
-    assert sum(len(batches) for _, batches in began) == 24
+    gaps = [later - earlier for earlier, later in pairwise(began)]
+    assert sum(gap < PACE for gap in gaps) > len(gaps) / 2
     writer.close()
