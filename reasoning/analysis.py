@@ -79,7 +79,7 @@ _PATTERNS: tuple[tuple[Asked, str], ...] = (
     ("report", r"^who(?:'s| is| was) (?-i:[A-Z][\w'-]*(?: [A-Z][\w'-]*)?)\s*[?.!]*$"),
     ("colour", r"\b(?:what|which) colou?r|\bcolou?r (?:is|was|are|of)\b"),
     ("money", r"\bhow much (?:\w+ ){0,6}(?:cost|costs|pay|paid|spend|spent|charge|charged|owe|price|worth|rent|earn|money)\b|\bhow much (?:is|was|are|were) (?!left)|\b(?:what|which) (?:is|was|are|were)? ?(?:the )?(?:\w+ ){0,2}(?:price|cost|fee|rent|salary|budget)\b|\bwhat (?:do|does|did|will|would) [^?]*\bcosts?\b|\bhow expensive\b"),
-    ("number", r"\bhow (?:many|much|old|tall|far|long|big|heavy|wide|large|high|deep|fast)\b"),
+    ("number", r"\bwhat (?:do|does|did|will) [^?]*\b(?:weigh|measure|amount to|come to|add up to)\s*\?*$|\bhow (?:many|much|old|tall|far|long|big|heavy|wide|large|high|deep|fast)\b"),
     ("day", r"\b(?:what|which) (?:day|date|weekday)\b|\bon (?:what|which) (?:day|date)\b|\bwhat's the date\b"),
     ("time", r"\b(?:what|which) (?:time|hour)\b|\bat what time\b|\bwhat's the time of\b|\bhow (?:early|late)\b"),
     ("when", r"\bwhen\b|\b(?:what|which) (?:week|month|year)\b"),
@@ -109,9 +109,13 @@ _CUE_NOUN = re.compile(
 )
 _REFERENCE = re.compile(
     r"\b(?:at first|originally|initially|(?:in|at) the (?:beginning|start|outset)|in the first place|to begin with|to start with|"
-    r"first of all|previously|earlier|(?:just |right |shortly )?before (?:it|they|that|he|she|i|we|you|any)\b[^,]*|(?<=\w )(?:just |right |shortly )?before (?:the|our|my) [\w' -]+(?=\s*\?*$)|very (?=first)|before (?:that|then|this|now)|used? to(?: be)?|these days|(?:come|came|comes|brought|bring) up|at the moment|right now|"
+    r"first of all|previously|earlier|(?:just |right |shortly )?before (?:it|they|that|he|she|i|we|you|any)\b[^,]*|very (?=first)|before (?:that|then|this|now)|used? to(?: be)?|these days|(?:come|came|comes|brought|bring) up|at the moment|right now|"
     r"at present|by the way|in the (?:video|recording|stream|picture|image|frame|background|scene)|on camera|so far|at all|at any (?:point|time))\b",
     re.I,
+)
+# What things were like before something happened is asked of the things.
+_BEFORE = re.compile(
+    r"(?<=\w )(?:just |right |shortly )?before (?:the|our|my|any) [\w' -]+(?=\s*\?*$)", re.I
 )
 _OR = re.compile(
     r"(?P<a>[\w:'-]+) or (?:(?:on|at|in|to|the|an?|my) )*(?P<b>[\w:'-]+(?: (?!who|that|which)[\w'-]+)?)"
@@ -154,9 +158,10 @@ _ANYBODY = frozenset("woman man lady guy girl boy name".split())
 def analyse(question: str) -> Analysis:
     """`question`: what is asked, without the agent's name and without words that only say when."""
     text = _LED_BY.sub("", " ".join(question.split()))
-    asked: Asked = next((a for a, p in _ASKED if p.search(text)), "open")
+    plain = _BEFORE.sub("", text)
+    asked: Asked = next((a for a, p in _ASKED if p.search(plain)), "open")
     cue = _CUE_NOUN.search(text)
-    body = _REFERENCE.sub(" ", text)
+    body = _REFERENCE.sub(" ", plain)
     alternatives, body = _alternatives(body)
     if alternatives and asked == "yesno":
         asked = _kind_of(alternatives[0])
@@ -318,8 +323,8 @@ def _role(word: Word, index: int, listed: list[Word]) -> TermRole:
         )
         if not nominal:
             return "verb"
-    if low.endswith("ly") and len(low) > 4:
-        return "verb"
+    if low.endswith(("ly", "est")) and len(low) > 5:
+        return "verb"  # "the cheapest": how it is, not what
     return "noun"
 
 

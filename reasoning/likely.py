@@ -20,9 +20,11 @@ from reasoning.matching import Matcher
 from reasoning.words import MONTHS, STOP, WEEKDAYS, Word, colours_of, is_number, stem, words
 
 # What a passage needs: cosine with the question, and that with the share of its words that are there.
-LIKE, LIKELY = 0.2, 0.5
+LIKE, LIKELY = 0.2, 0.46
+_SURELY = 0.9
 _SHARE = 0.4  # what all words of the question count beside the cosine
 _UNHEARD = 0.5  # what a word counts that is nowhere in what was found: people have another for it
+_AS_GOOD = 0.5  # from which it may stand for it
 _NEAR = 0.3  # cosine of two words from which one tells a little of the other
 _COUNTED = re.compile(r"\bhow many ([\w'-]+)", re.I)
 _ALONE = 0.55  # cosine that tells enough by itself
@@ -35,6 +37,7 @@ _OF = frozenset("of for".split())
 _LIGHT = frozenset(
     "be do have go get make come take put keep need sit stand lie live hang set".split()
 )
+_EACH = frozenset("each apiece a an per plus".split())
 _NAMED = re.compile(r"\b(?:names?|called|named)\b", re.I)
 # Amounts of these kinds may be told without the form that is looked for elsewhere.
 _FREE = frozenset({"person", "place", "reason"})
@@ -46,14 +49,21 @@ class Likely:
     def __init__(self, matcher: Matcher, sources: Sequence[Source]) -> None:
         self._matcher = matcher
         self._terms = matcher.analysis.terms
-        self._pinned = _pinned(matcher.analysis.text)
+        loose = matcher.analysis.asked in ("moment", "elapsed")  # what was spoken of, by any name
+        self._pinned = frozenset() if loose else _pinned(matcher.analysis.text)
+        self._owners = _owners(matcher.analysis.text)
+        self._listed = False
         told = [words(source.text) for source in sources]
-        self._heard = {t: any(matcher.holds(t, there) for there in told) for t in self._terms}
+        self._heard = {
+            t: any(matcher.holds(t, there) >= _SURELY for there in told) for t in self._terms
+        }
 
     def among(self, passages: Iterable[Passage]) -> list[Passage]:
         """Those that may answer, scored, likest first; of each observation the best."""
         fitted = [f for p in passages if (f := self._fit(p)) is not None]
-        fitted.sort(key=lambda p: (-p.score, len(p.text)))
+        # Of equals the shortest, where a value's form tells it; else all that was said of it.
+        longer = self._matcher.analysis.asked in (*_FREE, "thing")
+        fitted.sort(key=lambda p: (-round(p.score, 3), -len(p.text) if longer else len(p.text)))
         kept: dict[str, Passage] = {}
         for passage in fitted:
             kept.setdefault(passage.main.id, passage)
@@ -65,6 +75,10 @@ class Likely:
             return None
         passage = self._matcher.narrowed(passage)
         there = words(passage.text)
+        self._listed = passage.main.kind == "screen_text" and any(
+            (t.role == "number" or t.word in WEEKDAYS) and self._matcher.holds(t, there)
+            for t in self._terms
+        )
         if self._speaks_of_another(passage, there) or not self._entered(passage, there):
             return None
         found = self._matcher.said(passage)
@@ -99,8 +113,11 @@ class Likely:
         sure = self._matcher.holds(term, there)
         if sure:
             return 1.0
-        near = max([self._matcher.nearness(term, w) for w in there] or [0.0])
+        near = self._nearest(term, there)
         return near if near >= _NEAR else 0.0
+
+    def _nearest(self, term: Term, there: Sequence[Word]) -> float:
+        return max([self._matcher.nearness(term, w) for w in there] or [0.0])
 
     def _speaks_of_another(self, passage: Passage, there: Sequence[Word]) -> bool:
         """Does it lack what tells the thing asked about from others: a name, a number, a day, whose
@@ -109,25 +126,31 @@ class Likely:
             self._tells_apart(t) or self._otherwise(t, passage, there)
             for t in self._terms
             if not self._matcher.holds(t, there)
+            and (t.word in self._owners or self._nearest(t, there) < _AS_GOOD)
         )
 
     def _tells_apart(self, term: Term) -> bool:
+        if term.word in self._pinned:
+            return True
         if term.role == "verb":
             return self._heard[term] and term.stem not in _LIGHT
         if not term.required:
             return False
         named = term.role in ("proper", "number") or term.word in WEEKDAYS | MONTHS
-        return named or self._heard[term] or term.word in self._pinned
+        return named or self._heard[term] and not self._listed
 
     def _otherwise(self, term: Term, passage: Passage, there: Sequence[Word]) -> bool:
         """Is what the word goes with called by another: "rye bread", where "oat bread" is asked of?"""
         if term.role == "verb" or (term.role == "colour" and colours_of(passage.text)):
             return term.role == "colour"
         asked = words(self._matcher.analysis.text)
+        above = {stem(w.lower) for w in words(passage.text.partition("\n")[0])}
         heads = {
             b.lower for a, b in pairwise(asked) if a.lower == term.word and b.lower not in STOP
         }
         known = {stem(w.lower) for w in asked}
+        if "\n" in passage.text and above & {stem(h) for h in heads}:
+            return True  # "Homework", and below it that for each class
         return any(
             stem(b.lower) in {stem(h) for h in heads}
             and passage.text[a.end : b.start] == " "
@@ -143,14 +166,22 @@ class Likely:
         return any(self._told(t, there) > 0.5 for t in self._terms)
 
 
-def _pinned(text: str) -> set[str]:
+def _owners(text: str) -> frozenset[str]:
+    """Those of whom something is asked: "my aunt" of "my aunt's boat"."""
+    return frozenset(
+        w.lower
+        for w in words(text)
+        if w.lower not in STOP and text[w.start : w.end].endswith(("'s", "s'"))
+    )
+
+
+def _pinned(text: str) -> frozenset[str]:
     """Words that say whose or for what something is, or what it is that somebody has."""
     listed = words(text)
     pinned: set[str] = set()
+    owners = _owners(text)
     for at, word in enumerate(listed):
-        owner = (
-            text[word.start : word.end].lower().endswith(("'s", "s'")) and word.lower not in STOP
-        )
+        owner = word.lower in owners
         run: list[str] = []
         for following in listed[at + 1 :]:
             if following.lower in STOP:
@@ -158,17 +189,17 @@ def _pinned(text: str) -> set[str]:
                     break
                 continue
             run.append(following.lower)
-        if owner and run:
+        if owner and run and word.lower not in WEEKDAYS:
             pinned |= {word.lower, run[-1]}
         elif word.lower in _OWNERS and run:
             pinned.add(run[-1])
-        elif word.lower in _OF:
-            pinned |= set(run)
-    return pinned
+        elif word.lower in _OF and run:
+            pinned.add(run[-1])
+    return frozenset(pinned)
 
 
 def _bare(text: str) -> list[str]:
-    """Numbers that are of nothing: "one fifty each", not "sixty drums"."""
+    """Numbers that are of one of something: "one fifty each", not "sixty drums"."""
     listed = words(text)
     found = []
     for at, word in enumerate(listed):
@@ -176,6 +207,6 @@ def _bare(text: str) -> list[str]:
             rest = [
                 w.lower for w in listed[at + 1 :] if not is_number(w.lower) and w.lower != "and"
             ]
-            if not rest or rest[0] in STOP or text[word.end : word.end + 1] in ".,;":
+            if rest and rest[0] in _EACH:
                 found.append(word.written)
     return found

@@ -12,7 +12,7 @@ from reasoning.entries import listing
 from reasoning.evidence import Passage, is_instruction
 from reasoning.nearness import Nearness
 from reasoning.sound import misheard, rhymes, sounds_like
-from reasoning.values import has_form, values
+from reasoning.values import has_form, times_left_out, values
 from reasoning.words import (
     HYPONYMS,
     MONTHS,
@@ -136,7 +136,8 @@ class Matcher:
             for line in re.split(r"\n| / ", text)
             if any(self.holds(t, words(line)) for t in nouns)
         ]
-        return [v for line in beside for v in values("number", line) if self._new(v)]
+        bare = [times_left_out(line) for line in beside]
+        return [v for line in bare for v in values("number", line) if self._new(v)]
 
     def exact(self, passage: Passage) -> int:
         """How many of the question's verbs the passage says itself."""
@@ -228,13 +229,14 @@ class Matcher:
 
     def _labels(self, entry: str) -> bool:
         label = words(entry.partition(":")[0])
-        return any(self.holds(t, label) for t in self.analysis.terms)
+        return any(self.holds(t, label) >= _SURE for t in self.analysis.terms)
 
     def narrowed(self, passage: Passage) -> Passage:
         """Of a screen of many lines the first, and those that hold most of what tells them apart;
         all where these say nothing of the asked kind."""
         narrow = self._narrowed(passage)
-        return narrow if self.said(narrow) else passage
+        free = self.analysis.asked in ("person", "place", "reason")
+        return narrow if free or self.said(narrow) else passage
 
     def _narrowed(self, passage: Passage) -> Passage:
         lines = passage.text.splitlines()
@@ -266,7 +268,7 @@ class Matcher:
             short = len(word.lower) >= 3 and term.word.startswith(word.lower)
             return 0.9 * (short and word.lower not in STOP)
         compound = len(base) > len(term.stem) >= 4 and (
-            base.endswith(term.stem)
+            (base.endswith(term.stem) and len(base) >= len(term.stem) + 3)
             or (len(base) >= len(term.stem) + 4 and base.startswith(term.stem))
         )
         if compound and (term.role == "noun" or (term.role == "proper" and len(term.stem) >= 5)):

@@ -94,6 +94,18 @@ async def _decide(
         return await _of_span(analysis, when, scope, retriever)
     if _of_nothing_named(analysis, when):
         return abstain()
+    return await _of_statements(analysis, when, scope, retriever, near, matcher)
+
+
+async def _of_statements(
+    analysis: Analysis,
+    when: TimeReference,
+    scope: Scope,
+    retriever: Retriever,
+    near: Nearness,
+    matcher: Matcher,
+) -> Plan:
+    """From what was said or shown of what the question names."""
     found = await retriever.find(analysis, when, scope, matcher)
     if not found and analysis.asked not in ("count", "screen", "summary"):
         found = await retriever.likely(when, scope, matcher)

@@ -93,7 +93,7 @@ def _topic(chosen: Passage, matcher: Matcher) -> set[str]:
         low = word.lower
         if low in STOP or is_number(low) or low in WEEKDAYS or low in MONTHS:
             continue
-        if stem(low) in VERBS and not any(stem(low) == t.stem for t in terms if t.role == "noun"):
+        if stem(low) in VERBS and not any(stem(low) == t.stem for t in terms if t.required):
             continue
         near = any(
             matcher.holds(t, [word]) or matcher.nearness(t, word) >= _TOPICAL
@@ -102,7 +102,16 @@ def _topic(chosen: Passage, matcher: Matcher) -> set[str]:
         )
         if near or (low in names and low not in {v.lower() for v in chosen.values}):
             found.add(stem(low))
-    return found
+    return found or {stem(w) for w in _content(chosen)}
+
+
+def _content(chosen: Passage) -> list[str]:
+    said = {w.lower for value in chosen.values for w in words(value)}
+    return [
+        w.lower
+        for w in words(chosen.text)
+        if w.lower not in STOP | said and stem(w.lower) not in VERBS and not is_number(w.lower)
+    ]
 
 
 def _told(chosen: Passage, matcher: Matcher) -> bool:

@@ -124,6 +124,11 @@ def times(text: str) -> list[str]:
     return [m.group() for m in _TIME.finditer(text)]
 
 
+def times_left_out(text: str) -> str:
+    """The text without its clock times."""
+    return _TIME.sub(" ", text)
+
+
 def dates(text: str) -> list[str]:
     """Days and dates, as written."""
     return [m.group() for m in _DATE.finditer(text)]

@@ -67,7 +67,8 @@ STOP = frozenset(
     "outside behind around away back near get got go going went gone thing things stuff kind sort "
     "type lot supposed happen happened like while during after before until since because much "
     "time-being right only already yet first last latest recent recently previously earlier "
-    "originally later look looks lookback person own same else there's".split()
+    "originally later look looks lookback person own same else there's "
+    "ought per via beside besides except upon within without instead until".split()
 )  # fmt: skip
 
 IRREGULAR = {
@@ -119,7 +120,7 @@ HYPONYMS: dict[str, frozenset[str]] = {
         "food": "banana orange lemon pizza burger cheeseburger hotdog pretzel bagel soup guacamole burrito broccoli apple smith meat loaf bakery grocery restaurant carbonara",
         "shop": "grocery store shop confectionery bakery bookshop tobacco shoe toyshop butcher barbershop shopping supermarket",
         "car": "minivan cab convertible limousine jeep sports beach wagon racer pickup ambulance van taxi grille",
-        "vehicle": "minivan cab convertible limousine jeep wagon racer pickup ambulance van taxi truck bus trolleybus minibus motor scooter bicycle tricycle moped trailer tractor",
+        "vehicle": "forklift go-kart golf snowplow tank minivan cab convertible limousine jeep wagon racer pickup ambulance van taxi truck bus trolleybus minibus motor scooter bicycle tricycle moped trailer tractor",
         "traffic": "minivan cab minibus trolleybus car bus truck light parking",
         "bike": "bicycle mountain tandem tricycle moped scooter",
         "dog": "retriever terrier spaniel hound shepherd poodle collie corgi pug husky dalmatian chihuahua beagle mastiff setter pointer labrador rottweiler boxer bulldog",
