@@ -296,13 +296,12 @@ def test_killed_at_any_time_every_level_is_whole(tmp_path: Path) -> None:
         remember(store, given)
         store.consolidate()
     spawn, chance = multiprocessing.get_context("spawn"), random.Random(4)
-    budgets = [0.5, 0.4, 0.3, 0.2, 0.15, 0.1]
-    for life in range(30):
+    for _ in range(16):
         ours, theirs = spawn.Pipe()
-        child = spawn.Process(target=until_killed, args=(tmp_path, budgets[life // 5], theirs))
+        child = spawn.Process(target=until_killed, args=(tmp_path, 0.1, theirs))
         child.start()
         assert ours.poll(60)
-        threading.Event().wait(chance.uniform(0.0, 1.0))
+        threading.Event().wait(chance.uniform(0.3, 3.0))
         os.kill(child.pid or 0, signal.SIGKILL)
         child.join(60)
         with Store(tmp_path, HashEmbedder()) as store:
