@@ -41,6 +41,12 @@ _TRANSPORT = frozenset("train bus flight plane tram ferry coach".split())
 _BOARDING = frozenset(
     "platform gate departs depart departure departures arrives arrival arrivals boarding".split()
 )
+_MEASURE = re.compile(r"\bhow (?:long|far|old|tall|big|heavy|wide|large|high|deep|fast)\b", re.I)
+_UNITS = frozenset(
+    "second sec minute min hour hr day week fortnight month year decade metre meter kilometre kilometer km "
+    "centimetre centimeter cm millimetre millimeter mm mile yard inch foot gram kilo kilogram kg tonne ton "
+    "pound lb ounce litre liter degree knot page storey mph".split()
+)
 _AUXILIARIES = frozenset("is was has had will would can could does did".split())
 _DETERMINERS = frozenset("the a an my your his her our their this that".split())
 
@@ -123,6 +129,8 @@ class Matcher:
         if has_form(asked):
             screen = passage.main.kind == "screen_text"
             found = [v for v in values(asked, passage.text, screen=screen) if self._new(v)]
+            if _MEASURE.search(self.analysis.text):
+                found = [v for v in found if not _counts(v, passage.text)]
             return found or (self._priced(passage.text) if asked == "money" and screen else [])
         return [
             w.written for w in words(passage.text) if w.lower not in STOP and self._new(w.lower)
@@ -320,6 +328,13 @@ class Matcher:
     def _colour_left_out(self, term: Term, text: str) -> bool:
         """'the notebook' may be the red one, 'the blue notebook' is not."""
         return term.role == "colour" and not colours_of(text)
+
+
+def _counts(value: str, text: str) -> bool:
+    """Is it how many of something there are, "45 candles", and no measure?"""
+    following = text.partition(value)[2]
+    counted = re.match(r" ([a-z]{2,}s)\b", following)
+    return counted is not None and stem(counted[1]) not in _UNITS | STOP
 
 
 def _observed(passage: Passage) -> set[str]:

@@ -19,10 +19,12 @@ GARAGE = [
     speech(80, "Set the compressor to eight bar."),
     speech(95, "Turned the compressor down to six bar, it was rattling."),
     speech(110, "Let's have the compressor at seven bar, and leave it there."),
+    speech(120, "The rally's on the ninth of July."),
     vision(130, "cowboy boot, wallet"),
     vision(150, "saxophone, folding chair"),
     speech(170, "Gloria's welding mask is in the top locker."),
     speech(190, "The rye sandwiches are three euros."),
+    screen(200, "DELIVERY\n30 gaskets\n12 bulbs"),
     screen(210, "BAYS\n1 Saab\n2 Volvo\n3 hearse\n4 empty"),
 ]
 
@@ -49,6 +51,7 @@ async def _asked(agent: Agent, question: str) -> Answer:
         ("What was the compressor on before the last change?", "six"),
         ("How much is a wheel alignment check?", "60"),
         ("What's in bay two?", "Volvo"),  # a number in words tells one of a list
+        ("What date's the rally?", "ninth"),
         ("What footwear did you see?", "boot"),
         ("What instrument was on camera?", "saxophone"),
     ],
@@ -67,8 +70,14 @@ async def test_what_is_told_in_other_words_is_found(agent: Agent, question: str,
         "How much are the wheat sandwiches?",  # others are of rye
         "What's in bay six?",
         "How many litres does the compressor hold?",
+        "How long do the bulbs last?",  # how many there are is told
         "What dinosaur was on camera?",
     ],
 )
 async def test_what_is_told_of_something_else_is_no_answer(agent: Agent, question: str) -> None:
     assert (await _asked(agent, question)).abstained
+
+
+async def test_what_is_only_like_the_question_is_said_to_be(agent: Agent) -> None:
+    assert (await _asked(agent, "Why can't the van go on the ramp?")).answer.startswith("I am not")
+    assert (await _asked(agent, "Where is Gloria's welding mask?")).answer.startswith("At ")
