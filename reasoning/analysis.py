@@ -98,7 +98,7 @@ _SCREEN_WORDS = re.compile(
 )
 _CUE = re.compile(
     r"\b(?:what|which) (?:day|date|time|hour|colou?r|weekday|point|minute|moment|week|month|year|place|person|kind of|type of|sort of)(?:['’]s)?\b|"
-    r"\bhow (?:many times|many (?:minutes|seconds|hours)|many|much|long ago|long|often|far|old|tall|big|heavy|expensive)\b|"
+    r"\bhow (?:many times|many (?:minutes|seconds|hours)|many|much|long ago|long|often|far|old|tall|big|heavy|expensive)(?:['’]s)?\b|"
     r"\b(?:the )?(?:names?|colou?rs?|date|reason|price|cost|address|location)(?= of\b| is\b| was\b|\s*\?)|\bcalled\b|\bnamed\b|\bnames?\b|\bcolou?rs?\b",
     re.I,
 )

@@ -241,10 +241,11 @@ class Matcher:
 
     def narrowed(self, passage: Passage) -> Passage:
         """Of a screen of many lines the first, and those that hold most of what tells them apart;
-        all where these say nothing of the asked kind."""
+        all where these say nothing of the asked kind, and none is labelled as what is asked of."""
         narrow = self._narrowed(passage)
         free = self.analysis.asked in ("person", "place", "reason")
-        return narrow if free or self.said(narrow) else passage
+        labelled = any(":" in line and self._labels(line) for line in narrow.text.splitlines()[1:])
+        return narrow if free or labelled or self.said(narrow) else passage
 
     def _narrowed(self, passage: Passage) -> Passage:
         lines = passage.text.splitlines()
