@@ -64,6 +64,7 @@ _SEEN = (
 )
 # In order: the first that matches says what is asked.
 _PATTERNS: tuple[tuple[Asked, str], ...] = (
+    ("thing", r"\bhow (?:often|many times (?:a|an|per|each|every) \w+) (?:should|do|does|is|are|will|must|can|shall)\b"),
     ("count", r"\bhow many times\b|\bhow often\b"),
     ("elapsed", r"\bhow long ago\b|\bhow long has it been since\b|\bhow many (?:minutes|hours|seconds) ago\b"),
     ("moment", r"\bhow many (?:minutes|seconds|hours) (?:in|into|and (?:did|was|were))\b|\bhow (?:far|long) (?:in|into)\b|\b(?:at|around|about) (?:about |around |roughly |approximately )?(?:what|which) (?:point|minute|moment)\b"),
@@ -317,7 +318,8 @@ def _role(word: Word, index: int, listed: list[Word]) -> TermRole:
     before = listed[index - 1].lower if index else ""
     after = listed[index + 1].lower if index + 1 < len(listed) else ""
     owned = before.endswith("'s") and before not in STOP  # of "who's waiting" nobody is the owner
-    if stem(low) in VERBS and before not in _DETERMINERS and not owned:
+    gerund = low.endswith("ing") and before in _BEFORE_GERUND  # "about hiring"
+    if stem(low) in VERBS and before not in _DETERMINERS and not owned and not gerund:
         nominal = low in _NOUN_TOO and (
             after in _BE or before not in _PRONOUNS and after in STOP and before not in STOP
         )
@@ -342,6 +344,7 @@ _KIND = re.compile(r"^(?:what|which) (?P<kind>[a-z]+) (?!of\b)", re.I)
 _DETERMINERS = frozenset(
     "the a an my your his her our their its this that any some no project".split()
 )
+_BEFORE_GERUND = frozenset("about of for with by without".split())
 _PRONOUNS = frozenset("i you he she we they did does do to will would should could can".split())
 _BE = frozenset("is was are were be".split())
 _NOUN_TOO = frozenset(

@@ -74,6 +74,8 @@ class Likely:
         if like < LIKE or is_instruction(passage.text):
             return None
         passage = self._matcher.narrowed(passage)
+        if self._matcher.opposed(passage):
+            return None
         there = words(passage.text)
         self._listed = passage.main.kind == "screen_text" and any(
             (t.role == "number" or t.word in WEEKDAYS) and self._matcher.holds(t, there)
@@ -83,7 +85,8 @@ class Likely:
             return None
         found = self._matcher.said(passage)
         asked = self._matcher.analysis.asked
-        if not found and asked in _FREE and not _NAMED.search(self._matcher.analysis.text):
+        free = asked in _FREE and not _NAMED.search(self._matcher.analysis.text)
+        if not found and free and (asked != "person" or self._done(there)):
             found = [w.written for w in there if w.lower not in STOP]
         if not found and asked == "money":
             found = _bare(passage.text)
@@ -95,11 +98,16 @@ class Likely:
             return None
         return replace(passage, score=score, values=tuple(found), sure=False)
 
+    def _done(self, there: Sequence[Word]) -> bool:
+        """Is what somebody does, where it is asked who does it, spoken of?"""
+        verbs = [t for t in self._terms if t.role == "verb" and t.stem not in _LIGHT]
+        return not verbs or any(self._told(t, there) >= _AS_GOOD for t in verbs)
+
     def _counts(self, there: Sequence[Word]) -> bool:
         """Where a number of something is asked for, is it spoken of?"""
         counted = _COUNTED.search(self._matcher.analysis.text)
         of = next((t for t in self._terms if counted and t.word == counted[1].lower()), None)
-        return of is None or self._told(of, there) > 0
+        return of is None or self._told(of, there) >= _AS_GOOD
 
     def _share(self, there: Sequence[Word]) -> float:
         total = held = 0.0
@@ -126,7 +134,7 @@ class Likely:
             self._tells_apart(t) or self._otherwise(t, passage, there)
             for t in self._terms
             if not self._matcher.holds(t, there)
-            and (t.word in self._owners or self._nearest(t, there) < _AS_GOOD)
+            and (_strict(t) or t.word in self._owners or self._nearest(t, there) < _AS_GOOD)
         )
 
     def _tells_apart(self, term: Term) -> bool:
@@ -136,8 +144,7 @@ class Likely:
             return self._heard[term] and term.stem not in _LIGHT
         if not term.required:
             return False
-        named = term.role in ("proper", "number") or term.word in WEEKDAYS | MONTHS
-        return named or self._heard[term] and not self._listed
+        return _strict(term) or self._heard[term] and not self._listed
 
     def _otherwise(self, term: Term, passage: Passage, there: Sequence[Word]) -> bool:
         """Is what the word goes with called by another: "rye bread", where "oat bread" is asked of?"""
@@ -164,6 +171,11 @@ class Likely:
         if passage.main.kind != "screen_text" or listing(passage.text) is None:
             return True
         return any(self._told(t, there) > 0.5 for t in self._terms)
+
+
+def _strict(term: Term) -> bool:
+    """Does no other word stand for it, however near?"""
+    return term.role in ("proper", "number") or term.stem in WEEKDAYS | MONTHS
 
 
 def _owners(text: str) -> frozenset[str]:

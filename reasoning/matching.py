@@ -10,7 +10,9 @@ from dataclasses import replace
 from reasoning.analysis import Analysis, Term
 from reasoning.entries import listing
 from reasoning.evidence import Passage, is_instruction
+from reasoning.measures import measures
 from reasoning.nearness import Nearness
+from reasoning.opposites import kept, opposed
 from reasoning.sound import misheard, rhymes, sounds_like
 from reasoning.values import has_form, times_left_out, values
 from reasoning.words import (
@@ -41,12 +43,8 @@ _TRANSPORT = frozenset("train bus flight plane tram ferry coach".split())
 _BOARDING = frozenset(
     "platform gate departs depart departure departures arrives arrival arrivals boarding".split()
 )
-_MEASURE = re.compile(r"\bhow (?:long|far|old|tall|big|heavy|wide|large|high|deep|fast)\b", re.I)
-_UNITS = frozenset(
-    "second sec minute min hour hr day week fortnight month year decade metre meter kilometre kilometer km "
-    "centimetre centimeter cm millimetre millimeter mm mile yard inch foot gram kilo kilogram kg tonne ton "
-    "pound lb ounce litre liter degree knot page storey mph".split()
-)
+_ENUMERATED = re.compile(r"^\s*\d{1,2}[.)]?\s+(?=[A-Z])")  # an agenda's "3 Budget"
+_PLAINLY = frozenset("day time when moment elapsed number money person place thing".split())
 _AUXILIARIES = frozenset("is was has had will would can could does did".split())
 _DETERMINERS = frozenset("the a an my your his her our their this that".split())
 
@@ -94,6 +92,8 @@ class Matcher:
         """The passage with its score and values, or None if it does not answer."""
         if is_instruction(passage.text) and not self._asks_about(passage):
             return None
+        if self.opposed(passage):
+            return None
         screen = passage.main.kind == "screen_text"
         if screen:
             entry = self._entry(passage.text)
@@ -123,14 +123,18 @@ class Matcher:
             return None
         return replace(passage, score=score, values=tuple(found), heard_as=heard_as)
 
+    def opposed(self, passage: Passage) -> bool:
+        """Does it tell of the opposite of what is asked? "Is it open?" may be told by that."""
+        plainly = self.analysis.asked in _PLAINLY
+        return plainly and opposed(self.analysis.text, passage.text)
+
     def said(self, passage: Passage) -> list[str]:
         """What the passage says of the asked kind that the question does not say itself."""
         asked = self.analysis.asked
         if has_form(asked):
             screen = passage.main.kind == "screen_text"
             found = [v for v in values(asked, passage.text, screen=screen) if self._new(v)]
-            if _MEASURE.search(self.analysis.text):
-                found = [v for v in found if not _counts(v, passage.text)]
+            found = [v for v in found if measures(v, passage.text, self.analysis.text)]
             return found or (self._priced(passage.text) if asked == "money" and screen else [])
         return [
             w.written for w in words(passage.text) if w.lower not in STOP and self._new(w.lower)
@@ -144,7 +148,7 @@ class Matcher:
             for line in re.split(r"\n| / ", text)
             if any(self.holds(t, words(line)) for t in nouns)
         ]
-        bare = [times_left_out(line) for line in beside]
+        bare = [_ENUMERATED.sub("", times_left_out(line)) for line in beside]
         return [v for line in bare for v in values("number", line) if self._new(v)]
 
     def exact(self, passage: Passage) -> int:
@@ -242,6 +246,8 @@ class Matcher:
     def narrowed(self, passage: Passage) -> Passage:
         """Of a screen of many lines the first, and those that hold most of what tells them apart;
         all where these say nothing of the asked kind, and none is labelled as what is asked of."""
+        if passage.main.kind == "screen_text" and self.analysis.asked in _PLAINLY:
+            passage = replace(passage, text=kept(self.analysis.text, passage.text))
         narrow = self._narrowed(passage)
         free = self.analysis.asked in ("person", "place", "reason")
         labelled = any(":" in line and self._labels(line) for line in narrow.text.splitlines()[1:])
@@ -329,13 +335,6 @@ class Matcher:
     def _colour_left_out(self, term: Term, text: str) -> bool:
         """'the notebook' may be the red one, 'the blue notebook' is not."""
         return term.role == "colour" and not colours_of(text)
-
-
-def _counts(value: str, text: str) -> bool:
-    """Is it how many of something there are, "45 candles", and no measure?"""
-    following = text.partition(value)[2]
-    counted = re.match(r" ([a-z]{2,}s)\b", following)
-    return counted is not None and stem(counted[1]) not in _UNITS | STOP
 
 
 def _observed(passage: Passage) -> set[str]:

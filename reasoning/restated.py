@@ -62,7 +62,8 @@ def _again(
     for passage in passages(source, ()):
         there = words(passage.text)
         stems = {stem(w.lower) for w in there}
-        if not topic & stems or _of_another(passage, chosen, matcher):
+        other = _of_another(passage, chosen, matcher) or matcher.opposed(passage)
+        if not topic & stems or other:
             continue
         found = _values(passage, matcher)
         if found if told else len(topic & stems) > 1:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from reasoning.words import COLOURS, MONTHS, NUMBER_WORDS, STOP, VERBS, WEEKDAYS, stem, words
+from reasoning.words import (
+    COLOURS,
+    MONTHS,
+    NUMBER_WORDS,
+    STOP,
+    VERBS,
+    WEEKDAYS,
+    amount,
+    stem,
+    words,
+)
 
 Asked = Literal[
     "place", "person", "day", "time", "when", "number", "code", "money", "colour", "thing", "reason",
@@ -145,6 +155,7 @@ def colours(text: str) -> list[str]:
 
 
 def _codes(text: str) -> list[str]:
+    text = times_left_out(text)
     plain = [m.group() for m in _NUMBER.finditer(text)]
     return plain + re.findall(r"\b(?=[A-Za-z-]*\d)[A-Za-z0-9-]{3,}\b", text)
 
@@ -220,7 +231,15 @@ def proper_names(text: str) -> list[str]:
 
 
 def _reasons(text: str) -> list[str]:
-    return [m.group() for m in _REASON.finditer(text)]
+    found = [m.group() for m in _REASON.finditer(text)]
+    # "Planned for the ninth", "for a week" say when.
+    return [
+        f for f in found if not (f.lower().startswith("for ") and _of_time(f.split()[-1].lower()))
+    ]
+
+
+def _of_time(word: str) -> bool:
+    return word in _TIMEY or word in WEEKDAYS or word in MONTHS or amount(word) != ""
 
 
 _FINDERS = {

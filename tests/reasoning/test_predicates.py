@@ -57,3 +57,12 @@ def test_a_contraction_owns_nothing() -> None:
 def test_what_is_counted_is_a_thing_though_the_word_may_be_a_verb() -> None:
     asked = analyse("How many orders did the stall take in week two?")
     assert "orders" in [t.word for t in asked.required]
+
+
+def test_how_often_something_is_to_be_done_is_no_count_of_mentions() -> None:
+    assert analyse("How often should the ferns be watered?").asked == "thing"
+    assert analyse("How often did you mention the ferns?").asked == "count"
+
+
+def test_what_somebody_speaks_about_is_a_thing() -> None:
+    assert "hiring" in [t.word for t in analyse("Who is speaking about hiring?").required]

@@ -1,0 +1,26 @@
+"""An amount answers only where it is of the measure that is asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from reasoning.measures import measures
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "value", "may"),
+    [
+        ("How long is the plank?", "The plank is three metres.", "three", True),
+        ("How long does it bake?", "Bake it for forty minutes.", "forty", True),
+        ("How long does it bake?", "There are forty loaves.", "forty", False),
+        ("How heavy is the crate?", "The crate is two metres wide.", "two", False),
+        ("How heavy is the crate?", "The crate is 48kg.", "48", True),
+        ("How old is the boat?", "The boat is fifty.", "fifty", True),
+        ("How old is the boat?", "The boat has six berths.", "six", False),
+        ("How many berths are there?", "The boat has six berths.", "six", True),
+    ],
+)
+def test_an_amount_is_of_a_measure(question: str, text: str, value: str, may: bool) -> None:
+    assert measures(value, text, question) is may
