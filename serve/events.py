@@ -11,6 +11,7 @@ from typing import Any
 from fastapi.sse import format_sse_event
 
 QUEUE = 256  # events a slow listener may lag behind before the oldest are dropped for it
+OVER = frozenset({"ended", "replayed"})  # nothing goes on with that stream any more
 
 
 def sse(kind: str, body: dict[str, Any]) -> bytes:
@@ -19,21 +20,28 @@ def sse(kind: str, body: dict[str, Any]) -> bytes:
 
 
 class Broadcast:
-    """Events by stream. Publishing never waits; a listener that is too slow is told what it missed.
-    `watched` is told every stream's."""
+    """Events by stream. Publishing never waits; a listener that is too slow is told what it missed,
+    one that comes late the state that it comes into. `watched` is told every stream's."""
 
     def __init__(self) -> None:
         self._listeners: dict[str, set[_Listener]] = defaultdict(set)
+        self._states: dict[str, str] = {}  # of the streams with which something goes on
         self.watched: Callable[[str, dict[str, Any]], None] = lambda kind, body: None
 
     def publish(self, stream_id: str, kind: str, body: dict[str, Any]) -> None:
         self.watched(kind, body)
+        if kind == "state" and body["state"] != "failed":
+            self._states[stream_id] = body["state"]
+        elif kind in OVER:
+            self._states.pop(stream_id, None)
         for listener in self._listeners.get(stream_id, ()):
             listener.put(kind, body)
 
     async def listen(self, stream_id: str) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
-        """Every event of the stream from now on, as (kind, body)."""
+        """The state it is in, while something goes on with it; then every event, as (kind, body)."""
         listener = _Listener()
+        if stream_id in self._states:
+            listener.put("state", {"state": self._states[stream_id]})
         self._listeners[stream_id].add(listener)
         try:
             while True:

@@ -40,7 +40,8 @@ def router(hub: Hub) -> APIRouter:
     @routes.get("/streams/{stream_id}/events", summary="What happens on it, as it happens")
     async def events(stream_id: StreamId) -> Response:
         """Server-sent events: `observation`, `moment`, `token`, `answer`, `state`, `progress`,
-        `replayed`; `missed` says how many a slow reader lost.
+        `replayed`; `missed` says how many a slow reader lost. The first is the `state` it is in, while a
+        session or a replay is on.
         """
         return EventSourceResponse(_events(hub, stream_id))
 

@@ -158,6 +158,7 @@ export class LiveTab {
     this.streamId = streamId;
     this.reached = this.last?.stream_id === streamId ? this.last.seconds : 0;
     this.lost = 0; // seconds of sound
+    this.state = null; // what the server says it is doing
     this.talk.clear();
     this.transcript.clear();
     this.strip.clear();
@@ -174,7 +175,7 @@ export class LiveTab {
     session.addEventListener("connected", current(() => {
       settle("call", "Live again, with the same memory.");
       this.talk.broken();
-      this.stage.show("listening");
+      if (this.state) this.stage.show(this.state);
     }));
     session.addEventListener("lost", current((event) => {
       this.stage.show("lost");
@@ -255,11 +256,17 @@ export class LiveTab {
     }
     else if (kind === "progress") this.progress(body);
     else if (kind === "received") this.lost = body.lost_audio;
-    else if (kind === "state" && body.state !== "failed") this.stage.show(body.state);
+    else if (kind === "state" && body.state !== "failed") this.isNow(body.state);
     else if (kind === "state") this.trouble(body.message || "Something failed");
     else if (kind === "missed") this.catchUp();
     else if (kind === "ended") this.sessionEnded(body);
     this.talk.onEvent(kind, body);
+  }
+
+  /** What the server does is shown while we are connected to it. */
+  isNow(state) {
+    this.state = state;
+    if (this.session?.connected) this.stage.show(state);
   }
 
   progress({ stream_time: time, lag, dropped }) {

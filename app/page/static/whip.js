@@ -20,6 +20,10 @@ export class WhipSession extends EventTarget {
     this.timers = new Set();
   }
 
+  get connected() {
+    return this.peer?.connectionState === "connected";
+  }
+
   async start(tracks) {
     this.tracks = { ...this.tracks, ...tracks };
     await this.connect();
