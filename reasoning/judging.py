@@ -123,12 +123,14 @@ async def of_judged(
 
 
 def _may_answer(matcher: Matcher, source: Source) -> bool:
-    """Has it the names, numbers and days of the question, and, where a person, a number or a time
-    is asked for, one?"""
+    """Has it the names, numbers and days of the question, nothing of its opposite, and, where a
+    person, a number or a time is asked for, one?"""
     if is_instruction(source.text):
         return False
     there = words(source.text)
+    passage = Passage(source.text, (source,))
     if any(strict(t) and not matcher.holds(t, there) for t in matcher.analysis.terms):
         return False
-    asked_for = matcher.analysis.asked in _BY_VALUE
-    return not asked_for or bool(matcher.said(Passage(source.text, (source,))))
+    if matcher.opposed(passage):
+        return False
+    return matcher.analysis.asked not in _BY_VALUE or bool(matcher.said(passage))

@@ -55,7 +55,7 @@ ORDINALS = {
 
 STOP = frozenset(
     "a an the this that these those there here it its he she they them him her his hers their we us "
-    "our ours i me my mine you your yours who whom whose what which where when why how is are was "
+    "our ours i me my mine you your yours who whom whose what which where whereabouts whence when why how is are was "
     "were be been being am do does did done doing has have had having will would shall should can "
     "could may might must of in on at to for from by with about into onto and or but if so as than "
     "then not no nor yes please just really very too also any some someone somebody anyone anybody "
