@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from app.client import Client, live_server, stream_path, to_server
 from app.errors import AppError, BadInput
-from app.show import Printer, plain
+from app.show import Printer, counted, plain, weight
 from serve.launch import free_port, running
 from serve.settings import Settings
 
@@ -70,6 +70,8 @@ def _names(job: Job) -> dict[Path, str]:
     """
     names = {}
     for file in job.files:
+        if file.is_dir():
+            raise BadInput(f"{file}: is a folder; name the recordings in it")
         if not file.is_file():
             raise BadInput(f"{file}: no such file")
         if not file.stat().st_size:
@@ -108,7 +110,8 @@ def _bars(err: Console) -> Iterator[Progress]:
         TextColumn("{task.percentage:>3.0f}% {task.fields[speed]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err, transient=True) as bars:
+    # Where nobody sees a bar, what is left of one is empty lines.
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
         yield bars
 
 
@@ -153,7 +156,8 @@ def _done(printer: Printer, bars: Progress, state: dict[str, Any]) -> None:
     printer.line({"type": "replayed", **{key: state[key] for key in keys}})
     if not printer.as_json:
         speed = state["seconds"] / max(state["wall_seconds"], 1e-6)
-        bars.console.print(
+        said = (
             f"{state['stream_id']}: {state['seconds']:.0f} s in {state['wall_seconds']:.0f} s "
-            f"({speed:.1f}x), {state['moments']} moments, {state['bytes'] / 1e6:.2f} MB"
+            f"({speed:.1f}x), {counted(state['moments'], 'moment')}, {weight(state['bytes'])}"
         )
+        bars.console.print(plain(said), soft_wrap=True)
