@@ -114,7 +114,8 @@ export class LiveTab {
     await this.looked;
     if (this.streamId) return { streamId: this.streamId };
     if (scope.everything) return {};
-    return { problem: "There is nothing to look back on yet: start watching, or drop a recording in Recordings." };
+    const rest = this.others ? ", or see “Show everyone’s”" : "";
+    return { problem: `There is nothing to look back on yet: start watching, or drop a recording in Recordings${rest}.` };
   }
 
   /** Before a session: the newest one stays to be asked about, and our own is what goes on. */
@@ -127,6 +128,7 @@ export class LiveTab {
     try {
       const { streams } = await get("/v1/streams");
       const live = streams.filter((one) => one.source === "webrtc").reverse();
+      this.others = streams.length > inScope(streams).length;
       this.last = live.find((one) => mine(one.stream_id)) ?? null;
       this.stage.goesOn(this.last && streamName(this.last.stream_id));
       if (this.session) return;

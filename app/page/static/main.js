@@ -56,6 +56,7 @@ function header(list) {
 function scopeSwitch() {
   const box = el("input", { type: "checkbox", role: "switch", id: "scope", checked: scope.everything,
     onchange: () => scope.choose(box.checked) });
+  scope.addEventListener("change", () => { box.checked = scope.everything; });
   return el("div", { class: "scope", title: `This browser is ${browser}` }, box,
     el("label", { for: "scope" }, "Show everyone’s"));
 }
