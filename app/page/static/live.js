@@ -255,6 +255,7 @@ export class LiveTab {
     else if (kind === "moment") {
       settle(TROUBLE, "That works again.");
       this.strip.add(body, { follow: true });
+      this.talk.recall(talkOf(body.observations));
     }
     else if (kind === "progress") this.progress(body);
     else if (kind === "received") this.lost = body.lost_audio;
@@ -316,11 +317,9 @@ export class LiveTab {
       const { moments } = await get(`/v1/streams/${encodeURIComponent(streamId)}/timeline?start=${start}`);
       if (this.streamId !== streamId) return;
       for (const moment of moments) this.strip.add(moment);
-      // A typed question and its answer are of one second: statement, question, answer.
-      const seen = moments.flatMap((one) => one.observations)
-        .sort((a, b) => a.start - b.start || b.role.localeCompare(a.role));
+      const seen = inOrder(moments.flatMap((one) => one.observations));
       for (const one of seen) this.transcript.add(one);
-      this.talk.recall(seen.filter((one) => one.role === "question" || one.role === "answer").slice(-RECALLED));
+      this.talk.recall(talkOf(seen).slice(-RECALLED));
       this.strip.list.scrollLeft = this.strip.list.scrollWidth;
     } catch (failure) {
       if (failure.code === "stream_not_found" && !this.session) this.streamId = null;
@@ -328,6 +327,11 @@ export class LiveTab {
     }
   }
 }
+
+/** A typed question and its answer are of one second: statement, question, answer. */
+const inOrder = (seen) => [...seen].sort((a, b) => a.start - b.start || b.role.localeCompare(a.role));
+
+const talkOf = (seen) => inOrder(seen).filter((one) => one.role === "question" || one.role === "answer");
 
 /** How far perception is, and what it had to let go. */
 export function howFar(time, { lag, dropped, lost }) {
