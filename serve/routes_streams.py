@@ -143,6 +143,7 @@ async def _events(hub: Hub, stream_id: str) -> AsyncGenerator[bytes, None]:
     listener = hub.events.listen(stream_id)
     try:
         pending = asyncio.ensure_future(anext(listener))
+        yield b": following; what happens comes as it does\n\n"  # or an idle stream looks broken
         while True:
             done, _ = await asyncio.wait({pending}, timeout=KEEP_ALIVE)
             if not done:

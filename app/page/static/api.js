@@ -31,6 +31,13 @@ export function sentence(failure) {
   return said || capital(failure.message);
 }
 
+/** A failure as a notice. What passes by itself has one of its own, which goes when it is over. */
+export function told(key, failure, options) {
+  if (failure.status === 0) outage();
+  else if (failure.status === 503) notice(STARTING, sentence(failure), { tone: "wait" });
+  else notice(key, sentence(failure), options);
+}
+
 function capital(text) {
   const cut = text.length > 300 ? `${text.slice(0, 300)} …` : text;
   return cut.charAt(0).toUpperCase() + cut.slice(1) + (/[.!?…]$/.test(cut) ? "" : ".");

@@ -80,6 +80,7 @@ export class Conversation {
     } catch (failure) {
       if (failure.name === "AbortError") answer.interrupt();
       else if (failure.code === "stream_not_found") answer.fail("Nothing is remembered of this yet; give it a few seconds.");
+      else if (failure.status === 0) answer.fail("The server cannot be reached; please ask again when it is back.");
       else answer.fail(sentence(failure));
     }
   }

@@ -1,7 +1,7 @@
 // The Live tab: a session with the agent, and what comes back from it.
 
 import { el, plural, store } from "./dom.js";
-import { get, sentence, server } from "./api.js";
+import { get, sentence, server, told } from "./api.js";
 import { notice, settle } from "./notices.js";
 import { heldLive, holdLive, inScope, mine, newLiveId, scope, streamName, timeOf } from "./session.js";
 import { follow } from "./follow.js";
@@ -97,7 +97,7 @@ export class LiveTab {
       this.stage.pushed = settings.some((one) => one.name === "answer_mode" && one.value === "push");
       this.shown();
     } catch (failure) {
-      notice("streams", sentence(failure));
+      told("streams", failure);
     }
   }
 
@@ -139,7 +139,7 @@ export class LiveTab {
       this.talk.clear();
       this.redraw();
     } catch (failure) {
-      notice("streams", sentence(failure));
+      told("streams", failure);
     }
   }
 
@@ -181,6 +181,7 @@ export class LiveTab {
     }));
     session.addEventListener("lost", current((event) => {
       this.stage.show("lost");
+      this.transcript.partial("");
       const failure = event.detail;
       const full = failure?.status === 507 || failure?.status === 503;
       notice("call", full ? sentence(failure) : "The live connection broke; it is being made again.", { tone: "wait" });
@@ -323,7 +324,7 @@ export class LiveTab {
       this.strip.list.scrollLeft = this.strip.list.scrollWidth;
     } catch (failure) {
       if (failure.code === "stream_not_found" && !this.session) this.streamId = null;
-      else if (failure.status && failure.code !== "stream_not_found") notice("streams", sentence(failure));
+      else if (failure.code !== "stream_not_found") told("streams", failure);
     }
   }
 }

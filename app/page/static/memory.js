@@ -1,8 +1,8 @@
 // The Memory tab: search with pictures, filters, a day's timeline, and forgetting.
 
 import { clock, el, fill, plural, wallClock } from "./dom.js";
-import { get, post, sentence } from "./api.js";
-import { notice, settle } from "./notices.js";
+import { get, post, told } from "./api.js";
+import { settle } from "./notices.js";
 import { icon, KINDS } from "./icons.js";
 import { inScope, offerOthers, scope, streamName } from "./session.js";
 import { picture } from "./evidence.js";
@@ -57,7 +57,7 @@ export class MemoryTab {
       this.others = streams.length - this.streams.length;
       settle("streams");
     } catch (failure) {
-      notice("streams", sentence(failure));
+      told("streams", failure);
       return;
     }
     const chosen = this.stream.value;
@@ -92,7 +92,7 @@ export class MemoryTab {
       if (!kept.length) this.nothing(text);
       else this.draw(kept, text, performance.now() - began);
     } catch (failure) {
-      notice("search", sentence(failure));
+      told("search", failure);
     }
   }
 
@@ -177,7 +177,7 @@ export class MemoryTab {
     try {
       showPins(momentIds, (await get(`/v1/pins?${asked}`)).pinned);
     } catch (failure) {
-      notice("search", sentence(failure));
+      told("search", failure);
     }
   }
 

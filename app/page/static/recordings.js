@@ -1,8 +1,8 @@
 // The Recordings tab: files in, progress while they are watched, questions about them, and the original.
 
 import { clock, duration, el, fill } from "./dom.js";
-import { get, sentence } from "./api.js";
-import { notice, settle } from "./notices.js";
+import { get, told } from "./api.js";
+import { settle } from "./notices.js";
 import { icon } from "./icons.js";
 import { inScope, offerOthers, recordingId, scope, streamName } from "./session.js";
 import { Conversation } from "./conversation.js";
@@ -91,7 +91,7 @@ export class RecordingsTab {
       const others = streams.filter((one) => one.source !== "webrtc").length - kept.length;
       fill(this.others, !this.entries.size && others > 0 && offerOthers(others));
     } catch (failure) {
-      notice("streams", sentence(failure));
+      told("streams", failure);
     }
   }
 
@@ -234,7 +234,7 @@ export class RecordingsTab {
       if (this.chosen !== streamId) return;
       for (const moment of moments) this.strip.add(moment);
     } catch (failure) {
-      if (failure.status !== 404) notice("streams", sentence(failure));
+      if (failure.status !== 404) told("streams", failure);
     }
   }
 
