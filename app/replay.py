@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from serve.settings import Settings
 
 POLL = 0.4  # seconds between two looks at a replay's progress
 PROGRESS_EVERY = 1.0  # seconds between two progress lines
+STOP_WITHIN = 5.0  # seconds that Ctrl-C waits for a server to stop a replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,21 @@ async def _replay(
     began = datetime.fromtimestamp(written, UTC).isoformat()
     path = stream_path(stream_id, "replay")
     await client.upload(path, file, {"wall_start": began, "speed": speed})
+    try:
+        state = await _followed(client, path, printer, lambda now: _advance(bars, bar, now))
+    except asyncio.CancelledError:
+        with suppress(AppError, TimeoutError):  # a server of our own may be going as well
+            async with asyncio.timeout(STOP_WITHIN):
+                await client.delete(path, {})
+            bars.console.print(f"{file.name}: stopped; what was watched so far is remembered")
+        raise
+    _done(printer, bars, state)
+
+
+async def _followed(
+    client: Client, path: str, printer: Printer, advance: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """The replay's last state; its answers and progress are printed on the way."""
     answered, said = 0, -PROGRESS_EVERY
     while True:
         state = await client.get(path)
@@ -132,16 +148,17 @@ async def _replay(
         if state["state"] == "failed":
             mistaken = state["error"]["code"] == "bad_recording"
             raise (BadInput if mistaken else AppError)(state["error"]["message"])
-        _advance(bars, bar, state)
+        if state["state"] == "stopped":
+            raise AppError("was stopped; what was watched so far is remembered")
+        advance(state)
         now = asyncio.get_running_loop().time()
         if state["state"] == "done":
-            break
+            return state
         if now - said >= PROGRESS_EVERY:
             said = now
             keys = ("stream_id", "stream_time", "seconds", "wall_seconds", "eta", "moments")
             printer.line({"type": "progress", **{key: state[key] for key in keys}})
         await asyncio.sleep(POLL)
-    _done(printer, bars, state)
 
 
 def _advance(bars: Progress, bar: TaskID, state: dict[str, Any]) -> None:

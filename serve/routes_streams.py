@@ -93,6 +93,14 @@ def _of_replays(routes: APIRouter, hub: Hub) -> None:
             raise HTTPException(404, f"no replay of stream {stream_id!r} since the server started")
         return replay.to_json()
 
+    @routes.delete("/streams/{stream_id}/replay", summary="Stop a replay")
+    async def stop(stream_id: StreamId) -> dict[str, Any]:
+        """It goes no further; what was perceived so far stays. Where it is, as by GET."""
+        replay = await hub.replays.stop(stream_id)
+        if replay is None:
+            raise HTTPException(404, f"no replay of stream {stream_id!r} since the server started")
+        return replay.to_json()
+
     @routes.post(
         "/streams/{stream_id}/replay",
         status_code=202,

@@ -178,7 +178,9 @@ export class RecordingsTab {
         onclick: () => this.choose(entry.streamId) },
       icon("film"), el("span", { class: "recording-name", dir: "auto" }, name),
       entry.seconds ? el("span", { class: "quiet-text" }, clock(entry.seconds)) : null),
-      !entry.upload && el("button", { class: "bare", type: "button", "aria-label": `Forget ${name}`,
+      entry.upload ? el("button", { class: "bare", type: "button", "aria-label": `Stop watching ${name}`, title: "Stop",
+        onclick: () => entry.upload?.stop().catch((failure) => told("stop", failure)) }, icon("stop"))
+      : el("button", { class: "bare", type: "button", "aria-label": `Forget ${name}`,
         onclick: () => (entry.seconds ? forgetting({ stream_id: entry.streamId }, `all of ${name}`)
           : this.remove(entry.streamId)) }, icon("bin")),
       entry.problem && el("p", { class: "problem", role: "alert" }, entry.problem));
