@@ -12,10 +12,12 @@ from typing import Any
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from app.errors import BadInput
 
 LONGEST_QUESTION = 2_000
+LONGEST_ROW = 400  # characters of a table's row in a pipe
 
 
 def plain(text: str) -> str:
@@ -46,6 +48,17 @@ def counted(count: int, what: str) -> str:
 def local(iso: str) -> str:
     """An ISO 8601 time as a clock on the wall here tells it: 2026-03-02 09:00."""
     return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def whole(console: Console, table: Table) -> None:
+    """Prints a table with nothing left out of it: folded on a narrow terminal, in a pipe as wide as
+    it is."""
+    for column in table.columns:
+        column.overflow = "fold"
+    if not console.is_terminal:
+        options = console.options.update(max_width=LONGEST_ROW)
+        console.width = max(console.width, console.measure(table, options=options).maximum)
+    console.print(table)
 
 
 def asks(texts: Iterable[str], file: Path | None) -> list[dict[str, Any]]:
