@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import http.server
 import dataclasses
+import http.server
 import io
 import json
 import socket
