@@ -18,6 +18,7 @@ from reasoning.errors import (
 )
 from reasoning.gate import Gate, Judgement
 from reasoning.generator import Capabilities, Generator, GgufGenerator, ScriptedGenerator
+from reasoning.judging import Judge
 from reasoning.nearness import WordVectors
 from reasoning.pictures import Picture
 from reasoning.prompt import Prompt
@@ -33,6 +34,7 @@ __all__ = [
     "GenerationFailed",
     "Generator",
     "GgufGenerator",
+    "Judge",
     "Judgement",
     "ModelUnusable",
     "Picture",

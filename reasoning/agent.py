@@ -25,6 +25,7 @@ from reasoning.evidence import Source
 from reasoning.followup import resolve
 from reasoning.gate import Gate
 from reasoning.generator import Generator
+from reasoning.judging import Judge
 from reasoning.looking import Keyframes, Looking, unseen, wanted
 from reasoning.nearness import Nearness, unknown
 from reasoning.plan import decide
@@ -41,7 +42,7 @@ from reasoning.records import (
 )
 from reasoning.retrieval import Retriever
 from reasoning.timeparse import clock, parse
-from reasoning.verify import stands
+from reasoning.verify import adds, stands
 from reasoning.wording import agreeing, direct, opening, rest_of_when
 
 log = logging.getLogger("lookback.reasoning")
@@ -96,6 +97,7 @@ class Agent:
     `clock` gives the seconds that timings are measured with. A model that has said nothing
     `first_token` seconds after it was asked is not waited for: the evidence is quoted, and the
     answer says why.
+    With a `judge`, notes that hold other words than the question are read by the model too.
     With `keyframes`, a generator that sees is shown pictures, `live_frames` of them of now."""
 
     def __init__(
@@ -109,6 +111,7 @@ class Agent:
         first_token: float = FIRST_TOKEN,
         keyframes: Keyframes | None = None,
         live_frames: int = LIVE_FRAMES,
+        judge: Judge | None = None,
     ) -> None:
         self._memory = memory
         self._generator = generator
@@ -117,10 +120,17 @@ class Agent:
         self._gate = Gate(agent_name, "push")
         self._name = agent_name
         self._first_token = first_token
+        self._judge = judge
         self._prepared: _Prepared | None = None
         self._looking: Looking | None = None
         if keyframes is not None and generator.capabilities.sees:
             self._looking = Looking(keyframes, generator, live_frames)
+
+    async def warm(self) -> None:
+        """Evaluate what every prompt begins with."""
+        await self._generator.warm()
+        if self._judge is not None:
+            await self._judge.warm()
 
     async def answer(self, question: Question) -> AsyncGenerator[Token | Replace | Answer, None]:
         """Tokens as they come, a Replace if they did not stand, then one Answer. Closing the
@@ -172,6 +182,8 @@ class Agent:
         try:
             async with aclosing(self._in_time(plan, asked)) as pieces:
                 async for piece in pieces:
+                    if plan.guess and not told.text:
+                        piece = composed.guessed(piece)  # noqa: PLW2901 - it is this piece
                     yield Token(piece, opening=not told.text and piece == begun)
                     told.text, said = told.text + piece, True
         except GenerationFailed as error:
@@ -179,7 +191,7 @@ class Agent:
             log.warning("an answer is given without the language model: %s", error)
         told.text = " ".join(told.text.split())
         if said and told.failure is None and told.text != begun:
-            if self._stands(told.text, plan, decided.analysis):
+            if self._stands(told.text.removeprefix(composed.GUESS), plan, decided.analysis):
                 return
         left = plan.otherwise or plan
         told.text = left.text or composed.lines(left.evidence)
@@ -260,7 +272,7 @@ class Agent:
         scope = await retriever.scope(question.stream_id, at, clock_now, question.wall)
         when = parse(asked, scope.now, scope.wall_now)
         analysis = analyse(when.rest)
-        plan = await decide(analysis, when, scope, retriever, self._near, self._name)
+        plan = await decide(analysis, when, scope, retriever, self._near, self._name, self._judge)
         if self._looking is not None and wanted(analysis, when, plan):
             plan = await self._looking.look(plan, when, scope, retriever, question.frames)
         return _Decided(plan, analysis, retriever, snapshot)
@@ -300,7 +312,7 @@ class Agent:
 
     def _begun(self, plan: Plan, asked: str) -> str:
         """How the answer begins, where the question tells and the model can go on from it."""
-        goes_on = self._generator.capabilities.continues and not plan.pictures
+        goes_on = self._generator.capabilities.continues and not plan.pictures and not plan.guess
         return opening(asked) if goes_on else ""
 
     def _prompt(self, plan: Plan, asked: str) -> Prompt:
@@ -330,6 +342,8 @@ class Agent:
             f"{p.main.speaker or ''} {p.text} {clock(p.main.start)}" for p in plan.evidence
         )
         values = [v for p in plan.evidence for v in p.values]
+        if plan.guess and not (analysis.alternatives or adds(text, analysis.text)):
+            return False
         return stands(text, evidence, analysis, values)
 
     async def _cite(self, plan: Plan, retriever: Retriever) -> tuple[Citation, ...]:

@@ -10,8 +10,9 @@ from memory.records import Observation
 from reasoning.evidence import Passage
 from reasoning.prompt import fenced
 from reasoning.timeparse import clock, roughly
-from reasoning.words import COLOURS, words
+from reasoning.words import COLOURS, STOP, words
 
+GUESS = "My best guess: "
 _UNSURE = re.compile(r"nothing is recogni[sz]ed|nothing recogni[sz]ed", re.I)
 _SENSE = {
     "speech": "I heard",
@@ -128,6 +129,13 @@ def unsure(found: Sequence[Passage]) -> str:
     """Memories that are only like the question: whoever asked judges whether they tell it."""
     told = lines(found)
     return f"I am not sure, but {told[0].lower()}{told[1:]}"
+
+
+def guessed(sentence: str) -> str:
+    """The beginning of a sentence that rests on what may not be what was asked for."""
+    said = sentence.lstrip()
+    first = words(said)[:1]
+    return GUESS + (_lowered(said) if first and first[0].lower in STOP else said)
 
 
 def retold(passage: Passage) -> str:

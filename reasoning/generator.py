@@ -1,8 +1,9 @@
 """The language model: a prompt in, text out piece by piece.
 
-`GgufGenerator` runs a GGUF file through llama.cpp (xllamacpp) in this process. One slot keeps the
-keys and values of the last prompt, so a prompt costs only what follows the beginning it shares
-with the one before: prompts start with the same examples, and `warm` evaluates those once.
+`GgufGenerator` runs a GGUF file through llama.cpp (xllamacpp) in this process. A slot keeps the
+keys and values of its last prompt, so a prompt costs only what follows the beginning it shares
+with that: prompts start with the same examples, and `warm` evaluates those once. There are two
+slots, one for answers and one for what is judged before them.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import secrets
 import threading
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,12 +30,14 @@ from reasoning.prompt import PREFIX, Prompt
 log = logging.getLogger(__name__)
 
 _CHARS_PER_TOKEN = 3.3  # of Qwen2.5 over the short lines prompts are made of; rounds up
-_CONTEXT = 2048
+_SLOTS = 2  # the request takes the one whose last prompt began as it does
+_CONTEXT = 2048  # tokens of a slot
 # Tokens evaluated between two looks at whether the request still stands: what a dropped question
 # may still cost the next one. 64 take no more CPU time a token than 256 do, 32 take an eighth more.
 _BATCH = 64
 _VISUAL = 4096  # tokens of a prompt's pictures
 _PICTURE = 512  # tokens of one
+_LIKELIEST = 20  # tokens that are asked for where one of two is expected
 _SIDE = 28  # pixels of a token's side, about
 
 
@@ -99,11 +104,11 @@ class GgufGenerator:
             raise ModelUnusable(f"projector {projector} is not a file")
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
-        params.n_ctx, params.n_parallel = _CONTEXT, 1
+        params.n_ctx, params.n_parallel = _SLOTS * _CONTEXT, _SLOTS
         params.n_batch = params.n_ubatch = _BATCH
         if projector is not None:
             params.mmproj.path = str(projector)
-            params.n_ctx += visual_tokens
+            params.n_ctx += _SLOTS * visual_tokens
             # Some projectors' pictures see themselves whole: one has to fit into a batch.
             params.n_batch = params.n_ubatch = _PICTURE
             params.image_max_tokens = _PICTURE
@@ -141,13 +146,43 @@ class GgufGenerator:
         return int(len(text) / _CHARS_PER_TOKEN) + 1
 
     async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[str, None]:
+        text = prompt.text if prompt.question else PREFIX
+        request = {**_completion(text, max_tokens), "stop": ["\n"]}
+        if prompt.pictures:
+            request = self._chat(prompt, max_tokens)
+        async with aclosing(self._chunks(request, chat=bool(prompt.pictures))) as chunks:
+            async for chunk in chunks:
+                self.timings = chunk.get("timings", self.timings)
+                for choice in chunk.get("choices", ()):
+                    if piece := choice.get("text") or (choice.get("delta") or {}).get("content"):
+                        yield piece
+
+    async def odds(self, text: str, one: str, other: str) -> float:
+        """How probable it is, of the two, that the text goes on with the first: 0 to 1, a half where
+        neither is among the likeliest. Raises GenerationFailed."""
+        request = {**_completion(text, 1), "logprobs": _LIKELIEST}
+        first = second = 0.0
+        async with aclosing(self._chunks(request)) as chunks:
+            async for chunk in chunks:
+                for choice in chunk.get("choices", ()):
+                    for token in (choice.get("logprobs") or {}).get("content") or ():
+                        for told in token["top_logprobs"]:
+                            word = told["token"].strip().lower()
+                            first += math.exp(told["logprob"]) * (word == one)
+                            second += math.exp(told["logprob"]) * (word == other)
+        return first / (first + second) if first + second else 0.5
+
+    async def _chunks(
+        self, request: dict[str, Any], *, chat: bool = False
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """What the library tells of a request, as it comes. Raises GenerationFailed."""
         loop = asyncio.get_running_loop()
-        pieces: asyncio.Queue[str | Exception | None] = asyncio.Queue()
+        told: asyncio.Queue[dict[str, Any] | Exception | None] = asyncio.Queue()
         cancelled = threading.Event()
 
-        def put(piece: str | Exception | None) -> None:
+        def put(chunk: dict[str, Any] | Exception | None) -> None:
             with contextlib.suppress(RuntimeError):  # the loop closed: nobody waits any more
-                loop.call_soon_threadsafe(pieces.put_nowait, piece)
+                loop.call_soon_threadsafe(told.put_nowait, chunk)
 
         def receive(chunk: dict[str, Any]) -> bool:
             """Called by the library for each piece; True ends the generation."""
@@ -156,30 +191,16 @@ class GgufGenerator:
             if "error" in chunk:
                 put(GenerationFailed(str(chunk["error"])))
                 return True
-            for choice in chunk.get("choices", ()):
-                if text := choice.get("text") or (choice.get("delta") or {}).get("content"):
-                    put(text)
-            self.timings = chunk.get("timings", self.timings)
+            put(chunk)
             return False
 
         def generate() -> None:
             server = self._server
-            request = {
-                "prompt": prompt.text if prompt.question else PREFIX,
-                "max_tokens": max_tokens,
-                "stream": True,
-                "temperature": 0.0,
-                "stop": ["\n"],
-                "cache_prompt": True,
-                # A piece after every batch of the prompt: without one, a request that was dropped
-                # is noticed only at its first token.
-                "return_progress": True,
-            }
             try:
                 if server is None:
                     raise GenerationFailed("the language model was closed")
-                if prompt.pictures:
-                    server.handle_chat_completions(self._chat(prompt, max_tokens), receive)
+                if chat:
+                    server.handle_chat_completions(request, receive)
                 else:
                     server.handle_completions(request, receive)
             except GenerationFailed as error:
@@ -192,10 +213,10 @@ class GgufGenerator:
         worker = threading.Thread(target=generate, name="generate", daemon=True)
         worker.start()
         try:
-            while (piece := await pieces.get()) is not None:
-                if isinstance(piece, Exception):
-                    raise piece
-                yield piece
+            while (chunk := await told.get()) is not None:
+                if isinstance(chunk, Exception):
+                    raise chunk
+                yield chunk
         finally:
             cancelled.set()
 
@@ -208,6 +229,19 @@ class GgufGenerator:
             "temperature": 0.0,
             "cache_prompt": True,
         }
+
+
+def _completion(text: str, max_tokens: int) -> dict[str, Any]:
+    return {
+        "prompt": text,
+        "max_tokens": max_tokens,
+        "stream": True,
+        "temperature": 0.0,
+        "cache_prompt": True,
+        # A piece after every batch of the prompt: without one, a request that was dropped
+        # is noticed only at its first token.
+        "return_progress": True,
+    }
 
 
 class ScriptedGenerator:

@@ -134,7 +134,7 @@ class Likely:
             self._tells_apart(t) or self._otherwise(t, passage, there)
             for t in self._terms
             if not self._matcher.holds(t, there)
-            and (_strict(t) or t.word in self._owners or self._nearest(t, there) < _AS_GOOD)
+            and (strict(t) or t.word in self._owners or self._nearest(t, there) < _AS_GOOD)
         )
 
     def _tells_apart(self, term: Term) -> bool:
@@ -144,7 +144,7 @@ class Likely:
             return self._heard[term] and term.stem not in _LIGHT
         if not term.required:
             return False
-        return _strict(term) or self._heard[term] and not self._listed
+        return strict(term) or self._heard[term] and not self._listed
 
     def _otherwise(self, term: Term, passage: Passage, there: Sequence[Word]) -> bool:
         """Is what the word goes with called by another: "rye bread", where "oat bread" is asked of?"""
@@ -173,7 +173,7 @@ class Likely:
         return any(self._told(t, there) > 0.5 for t in self._terms)
 
 
-def _strict(term: Term) -> bool:
+def strict(term: Term) -> bool:
     """Does no other word stand for it, however near?"""
     return term.role in ("proper", "number") or term.stem in WEEKDAYS | MONTHS
 

@@ -26,7 +26,24 @@ _MEASURED = {
     "tall": "length", "high": "length heat", "deep": "length", "wide": "length", "fast": "speed length",
     "big": "length volume weight", "large": "length volume weight",
 }  # fmt: skip
+_SAME = {
+    "sec": "second", "min": "minute", "hr": "hour", "meter": "metre", "km": "kilometre",
+    "kilometer": "kilometre", "cm": "centimetre", "centimeter": "centimetre", "mm": "millimetre",
+    "millimeter": "millimetre", "kg": "kilo", "kilogram": "kilo", "liter": "litre",
+    "lb": "pound", 
+}  # fmt: skip
+_WORD = re.compile(r"[a-z]+", re.I)
 _ASKED = re.compile(rf"\bhow ({'|'.join(_MEASURED)})\b", re.I)
+
+
+def units(text: str) -> set[str]:
+    """What its amounts are counted in: "minute" of "fifty minutes". One is told by how it is short
+    for it too: "50 min". Letters alone and "second" have other meanings."""
+    return {
+        _SAME.get(unit, unit)
+        for match in _WORD.finditer(text)
+        if (unit := stem(match[0].lower())) in _UNITS and unit not in ("m", "second")
+    }
 
 
 def measures(value: str, text: str, question: str) -> bool:

@@ -38,6 +38,9 @@ _SWITCHED = re.compile(
     r"\b(?:turn|switch|put|log|sign|clock|check|mov|go|went)\w*(?: [\w']+){0,3}? (?P<way>on|off|in|out|up|down)\b",
     re.I,
 )
+_WHICH = re.compile(
+    r"\b(?P<which>first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last) (?P<thing>[a-z]+)\b", re.I
+)  # fmt: skip
 _WAYS = {"on": "off", "off": "on", "in": "out", "out": "in", "up": "down", "down": "up"}
 # "It won't open" tells of its being closed.
 _DENIED = re.compile(r"\b(?:not|never|no|nobody|unless|until|till|instead of)\b|n't\b", re.I)
@@ -47,6 +50,8 @@ def opposed(question: str, text: str) -> bool:
     """Does the text tell of the opposite of what is asked, and not of that itself?"""
     if _DENIED.search(question) or _DENIED.search(text):
         return False
+    if _counted_otherwise(question, text):
+        return True
     asked, told = _ways(question), _ways(text)
     if asked and told and not asked & told and {_WAYS[way] for way in asked} & told:
         return True
@@ -55,6 +60,17 @@ def opposed(question: str, text: str) -> bool:
         for side, other in (pair, pair[::-1]):
             if wanted & side and not wanted & other and there & other and not there & side:
                 return not (other & _TRADED and _OTHER_SIDE.search(text))
+    return False
+
+
+def _counted_otherwise(question: str, text: str) -> bool:
+    """Is it told of the first week, where it is asked of the second?"""
+    told = [(m["which"].lower(), stem(m["thing"].lower())) for m in _WHICH.finditer(text)]
+    for match in _WHICH.finditer(question):
+        which, thing = match["which"].lower(), stem(match["thing"].lower())
+        others = {w for w, t in told if t == thing}
+        if others and which not in others:
+            return True
     return False
 
 

@@ -1,5 +1,5 @@
 """Decides what to answer from: the evidence that is put before the model, a text that code writes,
-or nothing. All rules, before the language model runs."""
+or nothing. By rules over words, and where these find nothing by what the model takes for an answer."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from memory.records import Kind
 from reasoning import composed, latest, relative, seeing, spans, supposed
 from reasoning.analysis import Analysis
 from reasoning.evidence import Passage, Source, is_instruction, newest
+from reasoning.judging import Judge, of_judged
 from reasoning.matching import Matcher
 from reasoning.nearness import Nearness
 from reasoning.pertinence import changed_hands, pertinent
@@ -43,11 +44,14 @@ async def decide(
     retriever: Retriever,
     near: Nearness,
     agent_name: str = "Lookback",
+    judge: Judge | None = None,
 ) -> Plan:
     """Finds the evidence and says what to do with it; where there is none, whether there was."""
     plan = await _decide(analysis, when, scope, retriever, near, agent_name)
     if plan.abstained and not when.present:
         plan = await relative.of_relative(when, scope, retriever, near) or plan
+    if plan.abstained and not when.present and judge is not None:
+        plan = await of_judged(when, scope, retriever, Matcher(analysis, near), judge) or plan
     if plan.abstained and not when.present and await retriever.gave_up(analysis, when, scope):
         return abstain("no longer kept")
     return plan

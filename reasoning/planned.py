@@ -14,7 +14,7 @@ MAX_ANSWER = 40  # tokens
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to say: `text` by code, or, where it is None, `evidence` for the model to put in words.
-    `own_words`: the text quotes no memory. `whole_when`: the answer gives day and time, where both
+    `own_words`: the text quotes no memory. `guess`: the evidence may not be what was asked for. `whole_when`: the answer gives day and time, where both
     are known. With `pictures` it is answered from these and `notes`; `otherwise` is what to say
     where that fails."""
 
@@ -23,6 +23,7 @@ class Plan:
     abstained: bool = False
     max_tokens: int = MAX_ANSWER
     own_words: bool = False
+    guess: bool = False
     whole_when: bool = False
     pictures: tuple[Picture, ...] = ()
     notes: tuple[str, ...] = ()

@@ -100,7 +100,7 @@ class Retriever:
 
     async def likely(self, when: TimeReference, scope: Scope, matcher: Matcher) -> list[Passage]:
         """Passages that seem to answer in other words than the question's, likest first."""
-        sources = await self._search(when.rest, when, scope, _EVIDENCE, _LIMIT)
+        sources = await self.told(when, scope)
         nearby = await self._memory.neighbours(
             [s.observation for s in sources[:_NEIGHBOURED]], _AROUND
         )
@@ -262,6 +262,10 @@ class Retriever:
     async def hits(self, when: TimeReference, scope: Scope, limit: int) -> list[Source]:
         """What memory finds for the question in its words, of every kind, best first."""
         return await self._search(when.rest, when, scope, (), limit)
+
+    async def told(self, when: TimeReference, scope: Scope) -> list[Source]:
+        """What was said or shown, likest to the question first."""
+        return await self._search(when.rest, when, scope, _EVIDENCE, _LIMIT)
 
     async def between(self, when: TimeReference, scope: Scope) -> list[Source]:
         """Everything stated or shown in the time asked about, in order."""

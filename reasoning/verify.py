@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from reasoning.analysis import Analysis
+from reasoning.measures import units
 from reasoning.sound import sounds_like
 from reasoning.values import colours, dates, has_form, numbers, proper_names, times
 from reasoning.words import COLOURS, NUMBER_WORDS, STOP, VERBS, stem, words
@@ -24,7 +25,7 @@ def unknowing(answer: str) -> bool:
 
 
 def stands(answer: str, evidence: str, analysis: Analysis, found: Sequence[str]) -> bool:
-    """Every name, number, time, day and colour of the answer is in the evidence (or was asked
+    """Every name, number, unit, time, day and colour of the answer is in the evidence (or was asked
     about), most of its other words are too, and it gives a value of the asked kind."""
     if unknowing(answer):
         return False
@@ -39,6 +40,8 @@ def stands(answer: str, evidence: str, analysis: Analysis, found: Sequence[str])
     for find, lower in ((dates, known.lower()), (times, known.lower()), (colours, known.lower())):
         if not all(_bare(v) in lower for v in find(answer)):
             return False
+    if not units(answer) <= units(known):
+        return False
     content = [
         w.lower for w in words(answer) if w.lower not in STOP and w.lower not in ("yes", "no")
     ]
@@ -46,6 +49,12 @@ def stands(answer: str, evidence: str, analysis: Analysis, found: Sequence[str])
     if content and shared / len(content) < _OVERLAP:
         return False
     return not has_form(analysis.asked) or not found or _gives(answer, found)
+
+
+def adds(answer: str, question: str) -> bool:
+    """Does the answer say anything that the question did not?"""
+    asked = {stem(w.lower) for w in words(question)}
+    return any(stem(w.lower) not in asked for w in words(answer) if w.lower not in STOP)
 
 
 def _gives(answer: str, found: Sequence[str]) -> bool:

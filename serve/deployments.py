@@ -288,7 +288,7 @@ class ReasoningDeployment(Reporting):
         self._rewriter = GeneratorRewriter(generator)
         self._urgency = Urgency()
         self._generator = generator
-        await generator.warm()
+        await self._agent.warm()
         keep_trimmed()
 
     async def answer(self, question: Question) -> AsyncGenerator[Token | Replace | Answer, None]:

@@ -97,11 +97,13 @@ def open_reader(settings: Settings) -> ReadOnlyStore:
 
 def load_agent(settings: Settings, memory: MemoryService) -> tuple[Agent, Generator]:
     """An agent over that memory, and its language model (to warm). Raises ModelUnusable."""
-    from reasoning import Agent, WordVectors
+    from reasoning import Agent, GgufGenerator, Judge, WordVectors
     from serve.answering import load_generator
 
     generator = load_generator(settings)
     near = WordVectors(models.locate("minilm"))
+    patience = settings.answer_first_word_seconds
+    judge = Judge(generator, patience) if isinstance(generator, GgufGenerator) else None
     agent = Agent(
         memory,
         generator,
@@ -110,6 +112,7 @@ def load_agent(settings: Settings, memory: MemoryService) -> tuple[Agent, Genera
         first_token=settings.answer_first_word_seconds,
         keyframes=memory,
         live_frames=settings.live_frames,
+        judge=judge,
     )
     return agent, generator
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reasoning.measures import measures
+from reasoning.measures import measures, units
 
 pytestmark = pytest.mark.unit
 
@@ -24,3 +24,14 @@ pytestmark = pytest.mark.unit
 )
 def test_an_amount_is_of_a_measure(question: str, text: str, value: str, may: bool) -> None:
     assert measures(value, text, question) is may
+
+
+@pytest.mark.parametrize(
+    ("answer", "evidence"), [("It lasts 50 minutes.", "Massage 50 min"), ("I'm off.", "Off")]
+)
+def test_an_amount_counted_as_in_the_evidence(answer: str, evidence: str) -> None:
+    assert units(answer) <= units(evidence)
+
+
+def test_an_amount_counted_in_what_nobody_said() -> None:
+    assert not units("A massage lasts 50 minutes.") <= units("Massage 50")

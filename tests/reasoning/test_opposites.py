@@ -17,6 +17,7 @@ pytestmark = pytest.mark.unit
         ("Who bought the piano?", "Agatha sold the piano last spring."),
         ("When did we switch the pump off?", "We switched the pump on at noon."),
         ("When did they move out?", "They moved in on Friday."),
+        ("How many came in the second week?", "Forty came in the first week."),
         ("What's the maximum load?", "The minimum load is forty kilos."),
     ],
 )
@@ -33,6 +34,7 @@ def test_the_opposite_is_told(question: str, told: str) -> None:
         ("When did we switch the pump off?", "We switched the pump off at noon."),
         ("Why is the gate shut?", "The gate won't open."),
         ("Where did I leave the ladder?", "I left the ladder by the shed."),
+        ("How long was the second trip?", "The first trip was long, the second trip longer."),
         ("What's on in the hall?", "The choir is on in the hall."),
     ],
 )
