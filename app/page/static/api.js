@@ -40,7 +40,8 @@ export function told(key, failure, options) {
 
 function capital(text) {
   const cut = text.length > 300 ? `${text.slice(0, 300)} …` : text;
-  return cut.charAt(0).toUpperCase() + cut.slice(1) + (/[.!?…]$/.test(cut) ? "" : ".");
+  const first = /^\S+\.\w+:/.test(cut) ? cut.charAt(0) : cut.charAt(0).toUpperCase(); // a file keeps its name
+  return first + cut.slice(1) + (/[.!?…]$/.test(cut) ? "" : ".");
 }
 
 export async function failureOf(response) {

@@ -97,7 +97,8 @@ export async function heldLive(streamId) {
 
 /** A recording's stream: the same file goes to the same stream, and changes nothing there. */
 export function recordingId(file) {
-  const name = file.name.normalize("NFKD").replace(/[^\w.-]+/g, "-").slice(0, 60).replace(/^[-.]+|[-.]+$/g, "");
+  const told = file.name.normalize("NFC").replace(/[^\p{L}\p{N}_.-]+/gu, "-"); // in whatever script
+  const name = [...told].slice(0, 60).join("").replace(/^[-.]+|[-.]+$/g, "");
   return `${browser}.${name || "recording"}-${file.size.toString(36)}`;
 }
 
