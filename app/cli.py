@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from app import show, weights
 from app.client import Client, connect, stream_path, valid_stream_id
@@ -38,7 +39,8 @@ err = Console(stderr=True, highlight=False)
 Store = Annotated[
     str | None,
     typer.Option(
-        metavar="DIR", help="Directory (or s3://…) that holds the memory [env: LOOKBACK_STORE]."
+        metavar="DIR",
+        help=escape("Directory (or s3://…) that holds the memory [env: LOOKBACK_STORE]."),
     ),
 ]
 Url = Annotated[str | None, typer.Option(help="A running server, instead of a store here.")]
@@ -47,7 +49,9 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Profile = Annotated[
     str | None,
     typer.Option(
-        help="embedded, gpu-24g, gpu-80g, cluster, or a profile file [env: LOOKBACK_PROFILE]."
+        help=escape(
+            "embedded, gpu-24g, gpu-80g, cluster, or a profile file [env: LOOKBACK_PROFILE]."
+        )
     ),
 ]
 
@@ -73,9 +77,11 @@ def _settings_help() -> str:
     lines = ["Settings, as environment variables (a profile's `args` take the same names):", ""]
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None or field.is_required() else f" [{field.default}]"
-        default = "" if "PydanticUndefined" in default else default
+        if "PydanticUndefined" in default or default == " []":
+            default = ""
         lines.append(f"LOOKBACK_{name.upper()}: {field.description}{default}\n")
-    return "\n".join(lines)
+    # Unescaped, what stands in brackets is markup to rich, and left out.
+    return escape("\n".join(lines))
 
 
 @app.command(epilog=_settings_help())
@@ -106,7 +112,8 @@ def replay(
     store: Store = None,
     url: Url = None,
     stream_id: Annotated[
-        str | None, typer.Option(help="Name of the stream [from the file's name and content].")
+        str | None,
+        typer.Option(help=escape("Name of the stream [from the file's name and content].")),
     ] = None,
     ask: Annotated[list[str] | None, typer.Option(help="A question to ask afterwards.")] = None,
     questions: Annotated[
@@ -230,7 +237,8 @@ def timeline(
             return
         what = "episodes" if level else "timeline"
         found = await client.get(stream_path(stream_id, what), start=start, end=end, level=level)
-        printer.moments(found["episodes" if level else "moments"])
+        kind = "episodes" if level else "moments"
+        printer.moments(found[kind], kind)
 
     _with_client(load(store=store), url, reading)
 
@@ -253,7 +261,9 @@ def forget(
     stream_id: StreamId = None,
     start: Annotated[float | None, typer.Option(help="From this second of the stream.")] = None,
     end: Annotated[float | None, typer.Option(help="To this second of the stream.")] = None,
-    moment_id: Annotated[list[str] | None, typer.Option(help="These moments.")] = None,
+    moment_id: Annotated[
+        list[str] | None, typer.Option(help="This moment; may be given again.")
+    ] = None,
     entity: Annotated[
         str | None, typer.Option(help="Every moment that names this person, place or thing.")
     ] = None,
@@ -281,7 +291,9 @@ def forget(
 
 @app.command()
 def pin(
-    moment_id: Annotated[str, typer.Argument(help="The moment.")],
+    moment_id: Annotated[
+        str, typer.Argument(help="The moment: its id, as search and timeline tell it with --json.")
+    ],
     undo: Annotated[bool, typer.Option("--undo", help="No longer keep it.")] = False,
     store: Store = None,
     url: Url = None,

@@ -149,7 +149,9 @@ def stream_path(stream_id: str, what: str) -> str:
 
 @asynccontextmanager
 async def to_server(url: str, token: str | None) -> AsyncIterator[Client]:
-    """A client of the server at `url`; nothing is sent yet."""
+    """A client of the server at `url`; nothing is sent yet. Raises BadInput for what is no URL."""
+    if not url.startswith(("http://", "https://")):
+        raise BadInput(f"{url!r} is no URL of a server: http://HOST:PORT")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=TIMEOUT) as http:
         yield Client(http)

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 import models
+from app.show import whole
 from app.trial_loads import LoadFailed, seconds_to_load
 from memory.errors import StoreUnreachable
 from memory.place import is_remote, place_of
@@ -140,7 +141,7 @@ def examine(
 
 def render(report: Report, console: Console) -> None:
     """Prints the report as tables, the problems last."""
-    console.print(_model_table(report))
+    whole(console, _model_table(report))
     devices = report.devices
     console.print(
         f"devices   {devices.cores} cores, {_size(devices.memory)} memory, "

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +17,13 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from app.client import Client, live_server, stream_path, to_server
 from app.errors import AppError, BadInput
-from app.show import Printer, plain
+from app.show import Printer, counted, plain, weight
 from serve.launch import free_port, running
 from serve.settings import Settings
 
 POLL = 0.4  # seconds between two looks at a replay's progress
 PROGRESS_EVERY = 1.0  # seconds between two progress lines
+STOP_WITHIN = 5.0  # seconds that Ctrl-C waits for a server to stop a replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ def _names(job: Job) -> dict[Path, str]:
     """
     names = {}
     for file in job.files:
+        if file.is_dir():
+            raise BadInput(f"{file}: is a folder; name the recordings in it")
         if not file.is_file():
             raise BadInput(f"{file}: no such file")
         if not file.stat().st_size:
@@ -108,7 +111,8 @@ def _bars(err: Console) -> Iterator[Progress]:
         TextColumn("{task.percentage:>3.0f}% {task.fields[speed]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err, transient=True) as bars:
+    # Where nobody sees a bar, what is left of one is empty lines.
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
         yield bars
 
 
@@ -120,6 +124,21 @@ async def _replay(
     began = datetime.fromtimestamp(written, UTC).isoformat()
     path = stream_path(stream_id, "replay")
     await client.upload(path, file, {"wall_start": began, "speed": speed})
+    try:
+        state = await _followed(client, path, printer, lambda now: _advance(bars, bar, now))
+    except asyncio.CancelledError:
+        with suppress(AppError, TimeoutError):  # a server of our own may be going as well
+            async with asyncio.timeout(STOP_WITHIN):
+                await client.delete(path, {})
+            bars.console.print(f"{file.name}: stopped; what was watched so far is remembered")
+        raise
+    _done(printer, bars, state)
+
+
+async def _followed(
+    client: Client, path: str, printer: Printer, advance: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """The replay's last state; its answers and progress are printed on the way."""
     answered, said = 0, -PROGRESS_EVERY
     while True:
         state = await client.get(path)
@@ -129,16 +148,17 @@ async def _replay(
         if state["state"] == "failed":
             mistaken = state["error"]["code"] == "bad_recording"
             raise (BadInput if mistaken else AppError)(state["error"]["message"])
-        _advance(bars, bar, state)
+        if state["state"] == "stopped":
+            raise AppError("was stopped; what was watched so far is remembered")
+        advance(state)
         now = asyncio.get_running_loop().time()
         if state["state"] == "done":
-            break
+            return state
         if now - said >= PROGRESS_EVERY:
             said = now
             keys = ("stream_id", "stream_time", "seconds", "wall_seconds", "eta", "moments")
             printer.line({"type": "progress", **{key: state[key] for key in keys}})
         await asyncio.sleep(POLL)
-    _done(printer, bars, state)
 
 
 def _advance(bars: Progress, bar: TaskID, state: dict[str, Any]) -> None:
@@ -153,7 +173,8 @@ def _done(printer: Printer, bars: Progress, state: dict[str, Any]) -> None:
     printer.line({"type": "replayed", **{key: state[key] for key in keys}})
     if not printer.as_json:
         speed = state["seconds"] / max(state["wall_seconds"], 1e-6)
-        bars.console.print(
+        said = (
             f"{state['stream_id']}: {state['seconds']:.0f} s in {state['wall_seconds']:.0f} s "
-            f"({speed:.1f}x), {state['moments']} moments, {state['bytes'] / 1e6:.2f} MB"
+            f"({speed:.1f}x), {counted(state['moments'], 'moment')}, {weight(state['bytes'])}"
         )
+        bars.console.print(plain(said), soft_wrap=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -15,6 +17,7 @@ from rich.table import Table
 from app.errors import BadInput
 
 LONGEST_QUESTION = 2_000
+LONGEST_ROW = 400  # characters of a table's row in a pipe
 
 
 def plain(text: str) -> str:
@@ -27,6 +30,35 @@ def clock(seconds: float) -> str:
     whole = int(seconds)
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes:02d}:{whole % 60:02d}"
+
+
+def weight(size: int) -> str:
+    """Bytes as people say them: 532 B, 12.4 kB, 3.1 MB, 4.0 GB."""
+    for unit, power in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= power:
+            return f"{size / power:.1f} {unit}"
+    return f"{size} B"
+
+
+def counted(count: int, what: str) -> str:
+    """1 moment, 2 moments."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
+def local(iso: str) -> str:
+    """An ISO 8601 time as a clock on the wall here tells it: 2026-03-02 09:00."""
+    return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def whole(console: Console, table: Table) -> None:
+    """Prints a table with nothing left out of it: folded on a narrow terminal, in a pipe as wide as
+    it is."""
+    for column in table.columns:
+        column.overflow = "fold"
+    if not console.is_terminal:
+        options = console.options.update(max_width=LONGEST_ROW)
+        console.width = max(console.width, console.measure(table, options=options).maximum)
+    console.print(table)
 
 
 def asks(texts: Iterable[str], file: Path | None) -> list[dict[str, Any]]:
@@ -71,7 +103,8 @@ class Printer:
         self.as_json = as_json
         # Taken now: while a server of our own runs, standard output is not ours.
         self._out = sys.stdout
-        self._console = Console(file=self._out, highlight=False)
+        # A line is one thing, for whoever searches in them: a terminal wraps it by itself.
+        self._console = Console(file=self._out, highlight=False, soft_wrap=True)
         self._midline = False
 
     def line(self, body: Mapping[str, Any]) -> None:
@@ -145,31 +178,69 @@ class Printer:
     def streams(self, found: Sequence[Mapping[str, Any]]) -> None:
         for stream in found:
             self.line(stream)
-        if not self.as_json:
-            table = Table("stream", "began", "length", "source", box=None)
-            for one in found:
-                row = (one["stream_id"], one["wall_start"], clock(one["seconds"]), one["source"])
-                table.add_row(*(plain(str(cell)) for cell in row))
-            self._console.print(table)
+        if self.as_json:
+            return
+        if not found:
+            self._console.print("nothing is remembered yet")
+            return
+        heads = ("stream", "began", "length", "source")
+        rows = [
+            (one["stream_id"], local(one["wall_start"]), clock(one["seconds"]), one["source"])
+            for one in found
+        ]
+        self._columns([heads, *rows])
 
-    def moments(self, found: Sequence[Mapping[str, Any]]) -> None:
+    def moments(self, found: Sequence[Mapping[str, Any]], what: str = "moments") -> None:
         for moment in found:
             self.line(moment)
-            if not self.as_json:
-                text = " / ".join(str(moment["text"]).splitlines())
-                span = f"{clock(moment['start'])}–{clock(moment['end'])}"
-                self._console.print(f"[dim]{span}[/dim]  {plain(text)}")
+        if self.as_json:
+            return
+        if not found:
+            self._console.print(f"no {what}")
+        for moment in found:
+            text = " / ".join(str(moment["text"]).splitlines()) or "–"
+            span = f"{clock(moment['start'])}–{clock(moment['end'])}"
+            self._console.print(f"[dim]{span}[/dim]  {plain(text)}")
 
     def stats(self, body: Mapping[str, Any]) -> None:
         self.line(body)
         if not self.as_json:
-            table = Table(box=None, show_header=False)
-            for key, value in body.items():
-                table.add_row(key.replace("_", " "), plain(str(value)))
-            self._console.print(table)
+            self._columns(list(_figures(body)))
 
     def receipt(self, body: Mapping[str, Any]) -> None:
         self.line({"type": "forgotten", **body})
         if not self.as_json:
-            parts = ("observations", "moments", "keyframes", "streams", "bytes")
-            self._console.print("forgotten: " + ", ".join(f"{body[part]} {part}" for part in parts))
+            parts = [
+                counted(body[f"{part}s"], part)
+                for part in ("observation", "moment", "keyframe", "stream")
+            ]
+            self._console.print("forgotten: " + ", ".join([*parts, weight(body["bytes"])]))
+
+    def _columns(self, rows: Sequence[Sequence[str]]) -> None:
+        """Rows side by side, each on one line however narrow the terminal."""
+        widths = [max(cell_len(cell) for cell in column) for column in zip(*rows, strict=True)]
+        for row in rows:
+            cells = (set_cell_size(cell, wide) for cell, wide in zip(row, widths, strict=True))
+            self._console.print(plain("  ".join(cells).rstrip()))
+
+
+def _figures(stats: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What /v1/stats says, as names and words."""
+    for name in ("streams", "moments", "observations", "keyframes"):
+        yield name, f"{stats[name]:,}"
+    tables, media = stats["table_bytes"], stats["media_bytes"]
+    yield "on disk", f"{weight(tables + media)}: tables {weight(tables)}, pictures {weight(media)}"
+    ledger = stats["ledger"]
+    whole = ledger["budget_bytes"]
+    bound = f", {weight(whole)} in all" if whole else ""
+    yield "budget", f"{weight(ledger['budget_bytes_per_hour'])} an hour of a stream{bound}"
+    yield "episodes", f"{ledger['episodes']:,}"
+    yield "pinned", counted(ledger["pins"], "moment")
+    for name in ("kept", "merged", "dropped"):
+        observations = counted(ledger[f"{name}_observations"], "observation")
+        pictures = counted(ledger[f"{name}_keyframes"], "keyframe")
+        said = f"{observations}, {pictures}, {weight(ledger[f'{name}_bytes'])}"
+        yield f"ledger: {name}", said
+    yield "version", f"{stats['version']}"
+    for one in stats["under_way"]:
+        yield "under way", f"{one['stream_id']} ({one['source']}, {clock(one['stream_time'])})"

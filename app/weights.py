@@ -13,6 +13,7 @@ from rich.table import Table
 
 import models
 from app.errors import BadInput
+from app.show import whole
 from models import repositories
 from models.records import HubModel, Model
 from serve.needs import needed
@@ -48,7 +49,7 @@ def list_models(profile: ProfileOption = None, as_json: JsonOption = False) -> N
         )
         here = "[green]✓[/]" if row["here"] else row["why"]
         table.add_row(row["model"], row["job"], size, row["licence"], row["from"], here)
-    Console().print(table)
+    whole(Console(), table)
 
 
 @app.command()

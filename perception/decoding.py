@@ -18,7 +18,6 @@ from perception import errors
 from perception.records import SAMPLE_RATE, Audio, Image
 
 LONG_SIDE = 960  # px
-REORDERING = 2.0  # seconds by which the tracks of a container may be interleaved askew
 STALE_TRACK = 10.0  # seconds after which a track that gives nothing is no longer waited for
 
 Item = tuple[str, float, Any]  # ("audio" | "frame", stream time, array)

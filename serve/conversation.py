@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from perception.ahead import Partial
@@ -124,6 +125,12 @@ class LiveSession(StreamSession):
                 self._interrupt_voice()
             self._hearing.push(pressed, self._clock())
 
+    async def up_to_now(self) -> None:
+        """A question is being typed: have what was seen and heard so far remembered. Nobody is cut
+        off in mid-sentence for it."""
+        cut = partial(self._pipeline.cut, self._clock()) if self._quiet.is_set() else None
+        await self._remembering.up_to_now(cut)
+
     def typed(self, answer: Answer) -> None:
         """A typed question was answered on this stream: it is part of what happened on it."""
         now = round(self._clock(), 3)
@@ -144,14 +151,13 @@ class LiveSession(StreamSession):
             case Partial(text, start, paused):
                 self._publish("partial", {"text": text, "start": start})
                 self._prepare(text, start, paused)
-            case Heard(observation, _):
+            case Heard(observation, _) | Seen(observation):
+                self._remembering.expect()
                 self._perceived(observation)
-                if observation.role == "question":
+                if isinstance(event, Heard) and observation.role == "question":
                     self._ask(observation)
             case MomentCut(moment, keyframe):
                 self._remembering.add(moment, keyframe)
-            case Seen(observation):
-                self._perceived(observation)
             case Progress(stream_time, lag, dropped):
                 self._progress(stream_time, lag, dropped)
                 self._publish("received", self._input.counted())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,11 @@ class Hub:
     def lag(self) -> float:
         """Seconds that the live stream furthest behind is; recordings wait for nobody."""
         return max((one.tally.lag for one in self.live.values()), default=0.0)
+
+    async def up_to_now(self, stream_id: str | None) -> None:
+        """What is live, on that stream or on any, is remembered as far as it was perceived."""
+        asked = [one for id, one in self.live.items() if stream_id in (None, id)]
+        await asyncio.gather(*(one.up_to_now() for one in asked))
 
     def forget_answers(self) -> None:
         """Answers kept for followers and follow-up questions quote memory: they go with it."""

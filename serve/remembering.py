@@ -11,6 +11,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from memory.errors import WriteFailed
 from perception.records import Moment
@@ -21,6 +22,7 @@ log = logging.getLogger("lookback.live")
 
 AGAIN = 2.0  # seconds between two tries
 KEPT = 200  # moments that may wait: about half an hour's
+UP_TO_NOW = 1.5  # seconds that a typed question waits, at most, for what was just perceived
 
 Remember = Callable[[Moment, bytes | None], Awaitable[None]]
 
@@ -36,6 +38,12 @@ class Remembering:
         self._something = asyncio.Event()
         self._taken = asyncio.Event()
         self._refused = False
+        self._cut = asyncio.Event()  # moments hold all that was perceived
+        self._cut.set()
+
+    def expect(self) -> None:
+        """Something was perceived that no moment holds yet."""
+        self._cut.clear()
 
     def add(self, moment: Moment, keyframe: bytes | None) -> None:
         """The next moment, with its keyframe as encoded."""
@@ -45,6 +53,7 @@ class Remembering:
         metrics.QUEUED.labels("moments").inc()
         self._waiting.append((moment, keyframe))
         self._something.set()
+        self._cut.set()
 
     async def settled(self, before: float = math.inf) -> None:
         """Wait until all moments that began before this stream time are remembered, or memory
@@ -52,6 +61,16 @@ class Remembering:
         while not self._refused and any(one.start < before for one, _ in self._waiting):
             self._taken.clear()
             await self._taken.wait()
+
+    async def up_to_now(self, cut: Callable[[], None] | None) -> None:
+        """Wait until what was perceived so far is remembered, `UP_TO_NOW` at most. `cut` has the
+        moment end that it is in; without it, what no moment holds yet is not waited for."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(UP_TO_NOW):
+                if cut is not None and not self._cut.is_set():
+                    cut()
+                    await self._cut.wait()
+                await self.settled()
 
     async def run(self) -> None:
         """Remember, until cancelled."""

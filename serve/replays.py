@@ -33,12 +33,13 @@ class Replay:
     stream: Stream
     seconds: float | None
     name: str  # of the recording, as its sender calls it
-    state: Literal["waiting", "running", "done", "failed"] = "waiting"
+    state: Literal["waiting", "running", "done", "failed", "stopped"] = "waiting"
     started: float = field(default_factory=time.monotonic)
     wall_seconds: float = 0.0
     error: dict[str, str] | None = None
     tally: Tally = field(default_factory=Tally)
     session: StreamSession | None = None  # while it runs: afterwards only what it did is kept
+    task: asyncio.Task[None] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Progress: `eta` is seconds left at the speed so far, null until it is known."""
@@ -91,9 +92,17 @@ class Replays:
         replay = Replay(stream, source.seconds, name)
         self._replays[stream.id] = replay
         self._forget_oldest()
-        task = asyncio.create_task(self._run(replay, source, path))
+        task = replay.task = asyncio.create_task(self._run(replay, source, path))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return replay
+
+    async def stop(self, stream_id: str) -> Replay | None:
+        """The replay, which goes no further; what it gave memory stays. None where there is none."""
+        replay = self._replays.get(stream_id)
+        if replay is not None and replay.task is not None:
+            replay.task.cancel()
+            await asyncio.gather(replay.task, return_exceptions=True)
         return replay
 
     def sessions(self) -> list[StreamSession]:
@@ -131,8 +140,10 @@ class Replays:
         except* Exception as errors:
             self._fail(replay, "failed", errors)
         finally:
+            if replay.state in ("waiting", "running"):
+                replay.state = "stopped"
             replay.wall_seconds = time.monotonic() - replay.started
-            replay.session = None
+            replay.session = replay.task = None
             await asyncio.to_thread(path.unlink, missing_ok=True)
             metrics.forget_stream(stream_id)
             self._events.publish(stream_id, "replayed", replay.to_json())

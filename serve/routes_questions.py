@@ -31,9 +31,11 @@ def router(hub: Hub) -> APIRouter:
         {"version", "stream_time"}, "timings"}`. With `"stream": true`, server-sent events: `token`s
         (and `replace`, when the text so far did not stand), then one `answer`.
         """
+        of_now = asked.at is None and asked.version is None
+        if of_now:
+            await hub.up_to_now(asked.stream_id)
         stream = await hub.stream(asked.stream_id) if asked.stream_id else None
         at, wall = api.asked_of(asked.at, stream)
-        of_now = asked.at is None and asked.version is None
         live = hub.live.get(asked.stream_id or "") if of_now else None
         question = Question(
             text=asked.question,

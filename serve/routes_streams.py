@@ -93,6 +93,14 @@ def _of_replays(routes: APIRouter, hub: Hub) -> None:
             raise HTTPException(404, f"no replay of stream {stream_id!r} since the server started")
         return replay.to_json()
 
+    @routes.delete("/streams/{stream_id}/replay", summary="Stop a replay")
+    async def stop(stream_id: StreamId) -> dict[str, Any]:
+        """It goes no further; what was perceived so far stays. Where it is, as by GET."""
+        replay = await hub.replays.stop(stream_id)
+        if replay is None:
+            raise HTTPException(404, f"no replay of stream {stream_id!r} since the server started")
+        return replay.to_json()
+
     @routes.post(
         "/streams/{stream_id}/replay",
         status_code=202,
@@ -143,6 +151,7 @@ async def _events(hub: Hub, stream_id: str) -> AsyncGenerator[bytes, None]:
     listener = hub.events.listen(stream_id)
     try:
         pending = asyncio.ensure_future(anext(listener))
+        yield b": following; what happens comes as it does\n\n"  # or an idle stream looks broken
         while True:
             done, _ = await asyncio.wait({pending}, timeout=KEEP_ALIVE)
             if not done:

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -72,8 +73,9 @@ class StreamSession:
             WaitingPerceiver(self._services.perception),
             role_of=lambda text: self._gate.judge(text).role,
         )
-        async with asyncio.TaskGroup() as answering:
-            async for event in pipeline.run(self._source):
+        run = aclosing(pipeline.run(self._source))
+        async with asyncio.TaskGroup() as answering, run as events:
+            async for event in events:
                 match event:
                     case MomentCut(moment, keyframe):
                         await patiently(partial(self._remember, moment, keyframe))

@@ -53,12 +53,25 @@ def test_serve_help_lists_every_setting() -> None:
         assert name in shown
 
 
+def test_help_says_what_stands_in_brackets() -> None:
+    """Markup of rich's it was taken for, and left out: `Name of the stream .`"""
+    shown = lookback_here("serve", "--help", COLUMNS="200").stdout
+    assert "[env: LOOKBACK_STORE]" in shown
+    assert "only typed or pushed. [any]" in shown
+    assert "LOOKBACK_ANSWER_ENDPOINT" in shown
+    assert "[]" not in shown
+    shown = lookback_here("replay", "--help", COLUMNS="200").stdout
+    assert "[from the file's name and content]" in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["replay", "nowhere.mp4"], "no such file"),
         (["replay", "{empty}"], "empty"),
+        (["replay", "{folder}"], "is a folder"),
         (["replay", "{text}", "--speed", "2x"], "--speed"),
+        (["stats", "--url", "localhost:7860"], "no URL"),
         (["replay", "{text}", "{empty}", "--stream-id", "x"], "--stream-id"),
         (["replay", "{text}", "--questions", "nowhere.jsonl"], "nowhere.jsonl"),
         (["replay", "{text}", "--questions", "{text}"], "line 1"),
@@ -79,7 +92,12 @@ def test_a_mistake_is_one_clear_line_and_status_2(
 ) -> None:
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text.mp4").write_text("no film at all\n")
-    names = {"empty": tmp_path / "empty.mp4", "text": tmp_path / "text.mp4", "store": store}
+    names = {
+        "empty": tmp_path / "empty.mp4",
+        "text": tmp_path / "text.mp4",
+        "folder": tmp_path,
+        "store": store,
+    }
     done = lookback_here(*(argument.format(**names) for argument in arguments))
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
@@ -108,6 +126,37 @@ def test_json_is_one_object_a_line_and_nothing_else(store: Path) -> None:
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         assert lines
         assert all(isinstance(line, dict) for line in lines)
+
+
+def test_people_read_one_thing_a_line_in_their_own_time_and_units(tmp_path: Path) -> None:
+    store, name = tmp_path / "store", "attic of the house by the lake - second floor"
+    long = ("The tent is behind the old wardrobe. " * 12).strip()
+    said = Observation(name, "speech", 61.0, 64.0, long)
+    with Store(store, HashEmbedder()) as opened:
+        begun = datetime(2026, 5, 1, 8, 0, tzinfo=UTC)
+        moments = [Moment(name, 0.0, 9.0, ()), Moment(name, 61.0, 64.0, (said,))]
+        opened.remember(Stream(name, begun, "a_rather_long_name_of_a_file.mp4", 64.0), moments, {})
+
+    def shown(*arguments: str) -> list[str]:
+        done = lookback_here(*arguments, "--store", str(store), COLUMNS="80", TZ="UTC")
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    heads, stream = shown("timeline")
+    assert heads.split() == ["stream", "began", "length", "source"]
+    file = "a_rather_long_name_of_a_file.mp4"
+    assert stream == f"{name}  2026-05-01 08:00  01:04   {file}"
+    assert shown("timeline", name) == ["00:00–00:09  –", f"01:01–01:04  {long}"]
+    assert shown("timeline", name, "--level", "hours") == ["no episodes"]
+    assert len(shown("search", "tent")) == 1
+    figures = {line[:16].strip(): line[16:].strip() for line in shown("stats")}
+    assert figures["moments"] == "2"
+    assert figures["budget"] == "10.0 MB an hour of a stream"
+    assert figures["ledger: dropped"] == "0 observations, 0 keyframes, 0 B"
+    assert shown("forget", "--stream-id", name, "--yes")[0].startswith(
+        "forgotten: 1 observation, 2 "
+    )
+    assert shown("timeline") == ["nothing is remembered yet"]
 
 
 def test_a_moment_is_pinned_and_let_go(store: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import http.server
 import io
 import json
@@ -65,6 +66,21 @@ def test_a_sound_machine_is_ok_and_left_as_it_was(tmp_path: Path, free: int) -> 
     assert list(tmp_path.iterdir()) == []
     assert json.loads(json.dumps(report.to_json()))["ok"] is True
     assert "everything needed works" in text(report)
+
+
+def test_nothing_is_left_out_of_a_table_in_a_pipe(
+    tmp_path: Path, free: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 80 columns models were listed as `whisper-…`."""
+    long = dataclasses.replace(
+        absent(optional=True), name="a-model-of-a-name-" * 4, job="seeing " * 9
+    )
+    monkeypatch.setattr(models, "CATALOG", (long,))
+    pipe = io.StringIO()
+    doctor.render(doctor.examine(tmp_path, free, "127.0.0.1"), Console(width=80, file=pipe))
+    row = pipe.getvalue().splitlines()[1]
+    for cell in (long.name, long.job.strip(), long.licence):
+        assert cell in row
 
 
 @pytest.mark.parametrize("optional", [True, False])

@@ -135,6 +135,47 @@ async def test_a_reloaded_page_goes_on_with_the_same_stream(
     assert {url.partition("stream_id=")[2] for url in calls} == {stream_id}
 
 
+async def test_a_long_transcript_scrolls_in_its_place_and_leaves_no_empty_page_below(
+    page_site: Site, visitor: Visitor
+) -> None:
+    """Words that are only read out stood outside of what scrolls, and made the page as long."""
+    page, stream_id = await started(visitor, page_site)
+    height = "document.documentElement.scrollHeight"
+    lines = page.get_by_role("log", name="Heard and seen")
+    told = {"kind": "speech", "role": "statement", "speaker": None, "ref": None}
+    for n in range(20):
+        page_site.publish(
+            stream_id, "observation", {**told, "start": n, "end": n + 0.5, "text": f"Line {n}."}
+        )
+    await expect(lines).to_contain_text("Line 19.")
+    before = await page.evaluate(height)
+    for n in range(20, 120):
+        page_site.publish(
+            stream_id, "observation", {**told, "start": n, "end": n + 0.5, "text": f"Line {n}."}
+        )
+    await expect(lines).to_contain_text("Line 119.")
+    assert await page.evaluate(height) == before
+
+
+async def test_what_was_asked_just_before_a_reload_is_there_after_it(
+    page_site: Site, visitor: Visitor
+) -> None:
+    """It is remembered when the session before is over: after the page has looked what there is."""
+    page, stream_id = await started(visitor, page_site)
+    said = {"speaker": None, "ref": None, "kind": "speech", "end": 9.0}
+    asked = [
+        {**said, "start": 8.0, "text": "Where is the kettle?", "role": "question"},
+        {**said, "start": 8.0, "text": "On the stove.", "role": "answer"},
+    ]
+    moment = {"stream_id": stream_id, "start": 2.0, "end": 9.0, "text": "", "keyframe": None}
+    for n in range(2):  # once, however often it is told
+        page_site.publish(
+            stream_id, "moment", {**moment, "moment_id": f"{stream_id}:{n}", "observations": asked}
+        )
+    await expect(page.locator(".bubble.asked")).to_have_text(["Where is the kettle?0:08"])
+    await expect(page.locator(".bubble.answer")).to_have_text(["On the stove."])
+
+
 def watched_before(running: Site, stream_id: str) -> None:
     """An earlier session on the stream, with a question that was answered and one that was not."""
     said: list[tuple[float, str, Role]] = [

@@ -104,6 +104,45 @@ async def test_what_was_only_asked_comes_after_what_it_rests_on(
     await expect(page.locator(".result-text").first).to_have_text(said[0][0])
 
 
+async def test_what_is_found_of_one_moment_is_one_card(page_site: Site, visitor: Visitor) -> None:
+    """A picture was shown once for what was said in it and once for what was seen."""
+    stream_id = f"{visitor.name}.live-2026-03-02-090000"
+    told: list[tuple[Kind, str]] = [
+        ("speech", "The kayak is on the roof."),
+        ("vision", "kayak, car"),
+    ]
+    seen = tuple(Observation(stream_id, kind, 1.0, 4.0, text) for kind, text in told)
+    stream = Stream(stream_id, datetime.now(UTC) - timedelta(hours=1), "webrtc", 6.0)
+    page_site.store.remember(stream, [Moment(stream_id, 0.0, 6.0, seen)], {})
+    page = await visitor.open(page_site.url, "memory")
+    await expect(page.locator(".searching")).to_contain_text("The latest moment remembered")
+    await page.get_by_role("searchbox").fill("kayak")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".searching")).to_contain_text("1 find in")
+    card = page.locator(".result")
+    await expect(card).to_have_count(1)
+    for _, text in told:
+        await expect(card).to_contain_text(text)
+
+
+async def test_who_has_nothing_is_told_of_what_came_from_elsewhere(
+    page_site: Site, visitor: Visitor
+) -> None:
+    """After a replay on the command line the page said that nothing is remembered."""
+    remember(page_site.store, "hall-camera", [(4, "speech", "The parcel is by the door.")])
+    page = await visitor.open(page_site.url, "memory")
+    await expect(page.locator(".results")).to_contain_text("Nothing of yours is remembered yet.")
+    await page.locator("#tab-recordings").click()
+    await expect(page.locator(".shelf .others")).to_contain_text("from elsewhere")
+    await page.locator("#tab-memory").click()
+    await page.locator(".results").get_by_role("button", name="Show everyone’s").click()
+    await expect(page.get_by_role("switch", name="Show everyone’s")).to_be_checked()
+    await expect(page.locator(".results")).to_contain_text("The parcel is by the door.")
+    await page.locator("#tab-recordings").click()
+    await expect(page.locator(".recordings")).to_contain_text("hall-camera")
+    await expect(page.locator(".shelf .others")).to_have_count(0)
+
+
 async def test_a_days_chapters_are_marked_where_the_words_are_the_models(
     page_site: Site, visitor: Visitor
 ) -> None:
@@ -184,7 +223,7 @@ async def test_forgetting_asks_first_and_shows_its_receipt(
     await expect(dialog).to_contain_text("Your receipt")
     await expect(dialog.locator(".receipt")).to_contain_text("moments2")
     await dialog.get_by_role("button", name="Done").click()
-    await expect(results).to_contain_text("Nothing is remembered yet.")
+    await expect(results).to_contain_text("remembered yet.")
     assert stream_id not in [one.id for one in page_site.store.streams()]
 
 

@@ -61,7 +61,22 @@ CASES = [
     (
         "session.js",
         "recordingId({ name: 'Über: a/b.mp4', size: 100 }).split('.').slice(1)",
-        ["U-ber-a-b", "mp4-2s"],
+        ["Über-a-b", "mp4-2s"],
+    ),
+    (
+        "session.js",
+        "recordingId({ name: '会议 記録.mp4', size: 100 }).split('.').slice(1)",
+        ["会议-記録", "mp4-2s"],
+    ),
+    (
+        "api.js",
+        "sentence(new it.Failure(415, 'bad_recording', 'noise.mp4: is not a recording'))",
+        "noise.mp4: is not a recording.",
+    ),
+    (
+        "api.js",
+        "sentence(new it.Failure(422, 'invalid', 'end 1 is before start 5'))",
+        "End 1 is before start 5.",
     ),
 ]
 

@@ -44,6 +44,19 @@ async def test_a_recording_is_watched_with_progress_and_played_where_it_is_cited
     await expect(page.get_by_role("progressbar")).to_have_count(0)
 
 
+async def test_watching_a_recording_can_be_stopped(page_site: Site, visitor: Visitor) -> None:
+    page = await visitor.open(page_site.url, "recordings")
+    await page.locator("#files").set_input_files(SAMPLE)
+    moments = page.locator("#panel-recordings .strip").get_by_role("button")
+    await expect(moments.first).to_be_visible(timeout=60_000)
+    await page.get_by_role("button", name="Stop watching sample.mp4").click()
+    await expect(page.get_by_role("progressbar")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Forget sample.mp4")).to_be_visible()
+    await expect(moments.first).to_be_visible()  # what was watched stays
+    assert page_site.hub is not None
+    assert page_site.hub.under_way() == []
+
+
 async def test_a_file_that_is_no_recording_is_refused_in_a_sentence(
     page_site: Site, visitor: Visitor, tmp_path: Path
 ) -> None:

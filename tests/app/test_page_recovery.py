@@ -109,10 +109,17 @@ async def test_a_server_that_went_away_is_found_again(chromium: Browser, tmp_pat
         await page.get_by_role("tab", name="System").click()
     await page.get_by_role("tab", name="Memory").click()
     await expect(page.locator(".notice")).to_contain_text("cannot be reached")
+    await page.get_by_role("tab", name="Live").click()
+    await page.get_by_role("textbox", name="Your question").fill("Where is the kettle?")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".bubble.answer")).to_contain_text("ask again when it is back")
+    await page.get_by_role("tab", name="Memory").click()
+    await expect(page.locator(".notice")).to_have_count(1)  # one trouble is told once
     with site(tmp_path, port=port) as after:
         remember(after.store, "test-away.note", [(9, "speech", "Now the tea is made.")])
         await expect(page.locator(".notice")).to_contain_text("Connected again", timeout=20_000)
         await expect(results).to_contain_text("tea", timeout=20_000)
+        await expect(page.locator(".notices")).not_to_contain_text("cannot be reached")
         await visitor.close()
 
 

@@ -111,6 +111,24 @@ async def test_the_keyboard_alone_reaches_a_moment_and_back(
     await expect(first).to_be_focused()
 
 
+async def test_back_and_forward_and_the_address_go_between_tabs(
+    page_site: Site, visitor: Visitor
+) -> None:
+    """Back left the page, and what was live on it."""
+    page = await visitor.open(page_site.url)
+    for tab in ("Memory", "System"):
+        await page.get_by_role("tab", name=tab).click()
+    chosen = page.get_by_role("tab", selected=True)
+    await page.go_back()
+    await expect(chosen).to_have_text("Memory")
+    await page.go_back()
+    await expect(chosen).to_have_text("Live")
+    await page.go_forward()
+    await expect(chosen).to_have_text("Memory")
+    await page.evaluate("location.hash = 'recordings'")
+    await expect(chosen).to_have_text("Recordings")
+
+
 async def test_two_browsers_see_their_own_until_they_ask_for_all(
     page_site: Site, visitor: Visitor
 ) -> None:

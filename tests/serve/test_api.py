@@ -254,6 +254,21 @@ async def test_a_file_that_is_no_recording_is_refused(api: httpx.AsyncClient) ->
     assert (await api.get("/v1/streams")).json()["streams"] == []
 
 
+async def test_a_replay_is_stopped_and_may_be_begun_again(api: httpx.AsyncClient) -> None:
+    """Who had dropped the wrong film had to wait until it was watched."""
+    path, sample = "/v1/streams/film/replay", Path(__file__).parents[1] / "media" / "sample.mp4"
+    assert (await api.delete(path)).status_code == 404
+    for _ in range(2):
+        files = {"file": ("film.mp4", sample.read_bytes())}
+        begun = await api.post(path, files=files, data={"speed": "1x"})
+        assert begun.status_code == 202, begun.text
+        stopped = await api.delete(path)
+        assert stopped.json()["state"] == "stopped"
+        assert (await api.get(path)).json()["state"] == "stopped"
+        assert (await api.get("/v1/stats")).json()["under_way"] == []
+    assert (await api.delete(path)).json()["state"] == "stopped"
+
+
 async def test_a_bad_recording_is_named_as_its_sender_names_it(api: httpx.AsyncClient) -> None:
     """The message named a temporary file of the server."""
     for name in ("my film.mp4", "../../my film.mp4"):

@@ -311,6 +311,44 @@ async def test_an_answer_waits_for_what_was_said_before_it_to_be_remembered(
         assert len(talk.reasoning.questions) == 1
 
 
+async def test_a_typed_question_is_asked_of_what_was_said_a_moment_ago(talk: Talk) -> None:
+    """It was asked of memory without the moment that was not over yet: up to 20 s of the stream."""
+    async with talk:
+        said = await talk.says("The spare key is under the fern.", 10.0, 12.0)
+        asking = asyncio.create_task(talk.session.up_to_now())
+        await settle()
+        assert talk.pipeline.cuts == [12.5]
+        assert not asking.done()
+        await talk.cut(Moment("kitchen", 0.0, 12.5, (said,)))
+        await asyncio.wait_for(asking, 1)
+        assert [moment.observations for moment in talk.memory.moments] == [(said,)]
+        await asyncio.wait_for(talk.session.up_to_now(), 1)
+        assert talk.pipeline.cuts == [12.5]  # nothing new was perceived
+
+
+async def test_a_typed_question_cuts_nobody_off_and_waits_for_no_memory_that_refuses(
+    talk: Talk,
+) -> None:
+    async with talk:
+        await talk.says("The spare key is under the fern.", 10.0, 12.0)
+        await talk.starts(14.0)
+        await asyncio.wait_for(talk.session.up_to_now(), 1)
+        assert talk.pipeline.cuts == []
+        talk.memory.refusal = StoreFull("no space left")
+        await talk.cut(Moment("kitchen", 0.0, 12.5, ()))
+        await asyncio.wait_for(talk.session.up_to_now(), 1)
+
+
+async def test_a_typed_question_does_not_wait_for_a_perception_that_stands_still(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remembering, "UP_TO_NOW", 0.0)
+    async with talk:
+        await talk.says("The spare key is under the fern.", 10.0, 12.0)
+        await asyncio.wait_for(talk.session.up_to_now(), 1)
+        assert talk.memory.moments == []
+
+
 async def test_perception_that_dies_ends_the_session_with_its_reason(talk: Talk) -> None:
     await talk.__aenter__()
     await talk.give(RuntimeError("broken"))

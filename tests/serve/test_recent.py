@@ -83,7 +83,12 @@ async def test_a_question_takes_along_what_the_camera_shows(
 async def test_a_typed_question_takes_them_along_unless_it_is_of_another_time(
     tmp_path: Path, store: Store
 ) -> None:
-    """Typed on a live stream it was shown old keyframes."""
+    """Typed on a live stream it was shown old keyframes. What is live is caught up with first."""
+    caught_up: list[int] = []
+
+    async def up_to_now() -> None:
+        caught_up.append(len(reasoning.questions))
+
     recent = RecentFrames(Given([frame(8.0), frame(9.0)]), 2)
     async for _ in recent:
         pass
@@ -93,7 +98,7 @@ async def test_a_typed_question_takes_them_along_unless_it_is_of_another_time(
     services = Services(LocalPerceiver.fake(), memory, reasoning, healthy)
 
     def extend(app: FastAPI, hub: Hub) -> FastAPI:
-        live: Any = SimpleNamespace(recent=recent, typed=lambda answer: None)
+        live: Any = SimpleNamespace(recent=recent, typed=lambda answer: None, up_to_now=up_to_now)
         hub.live["cam"] = live
         return app
 
@@ -105,3 +110,4 @@ async def test_a_typed_question_takes_them_along_unless_it_is_of_another_time(
             assert reply.status_code == 200
     shown = [[f.time for f in question.frames] for question in reasoning.questions]
     assert shown == [[8.0, 9.0], [], []]
+    assert caught_up == [0, 2]

@@ -31,9 +31,17 @@ export function sentence(failure) {
   return said || capital(failure.message);
 }
 
+/** A failure as a notice. What passes by itself has one of its own, which goes when it is over. */
+export function told(key, failure, options) {
+  if (failure.status === 0) outage();
+  else if (failure.status === 503) notice(STARTING, sentence(failure), { tone: "wait" });
+  else notice(key, sentence(failure), options);
+}
+
 function capital(text) {
   const cut = text.length > 300 ? `${text.slice(0, 300)} …` : text;
-  return cut.charAt(0).toUpperCase() + cut.slice(1) + (/[.!?…]$/.test(cut) ? "" : ".");
+  const first = /^\S+\.\w+:/.test(cut) ? cut.charAt(0) : cut.charAt(0).toUpperCase(); // a file keeps its name
+  return first + cut.slice(1) + (/[.!?…]$/.test(cut) ? "" : ".");
 }
 
 export async function failureOf(response) {

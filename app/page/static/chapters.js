@@ -2,8 +2,7 @@
 // the moments themselves; what came last and belongs to no chapter yet is a strip of moments.
 
 import { duration, el, fill, plural, wallClock } from "./dom.js";
-import { get, sentence } from "./api.js";
-import { notice } from "./notices.js";
+import { get, told } from "./api.js";
 import { picture, Strip } from "./evidence.js";
 
 const LONG = 2 * 3600; // seconds; a stream that is longer is shown by the hour first
@@ -31,7 +30,7 @@ async function show(node, stream, start, end, level) {
     if (level === "hours") node.append(chapters(stream, rest, end));
     else node.append(await moments(stream, rest, end));
   } catch (failure) {
-    if (failure.status !== 404) notice("streams", sentence(failure));
+    if (failure.status !== 404) told("streams", failure);
   }
 }
 
@@ -50,7 +49,7 @@ function chapter(stream, episode) {
       fill(inside, await moments(stream, episode.start, episode.end - AFTER));
     } catch (failure) {
       delete inside.dataset.asked;
-      notice("streams", sentence(failure));
+      told("streams", failure);
     }
   };
   return el("li", { class: "chapter" }, el("details", { ontoggle: unfold },

@@ -15,6 +15,7 @@ export class Conversation {
     this.pending = null; // the spoken question's answer while it is written
     this.heard = null; // the same until the next one: it may be interrupted while it is spoken
     this.asking = null;
+    this.fresh(); // nothing was asked or recalled here
     this.log = el("div", { class: "talk-log", role: "log", "aria-label": label, "aria-live": "polite", tabindex: "0" });
     this.empty = el("div", { class: "talk-empty" }, el("p", {}, empty),
       examples.length > 0 && el("ul", { class: "examples" }, examples.map((text) =>
@@ -33,9 +34,15 @@ export class Conversation {
     this.node = el("section", { class: "talk card", "aria-label": label }, this.log, form);
   }
 
+  fresh() {
+    this.asked = false; // something, since the page came to be
+    this.recalled = -1; // second of the stream of the last one recalled
+  }
+
   clear() {
     this.asking?.abort();
     this.pending = this.heard = null;
+    this.fresh();
     fill(this.log, this.empty);
   }
 
@@ -51,6 +58,7 @@ export class Conversation {
 
   /** A typed question, answered piece by piece. */
   async ask(text) {
+    this.asked = true;
     const answer = this.exchange(text);
     const { streamId, problem } = await this.stream();
     if (problem) {
@@ -72,6 +80,7 @@ export class Conversation {
     } catch (failure) {
       if (failure.name === "AbortError") answer.interrupt();
       else if (failure.code === "stream_not_found") answer.fail("Nothing is remembered of this yet; give it a few seconds.");
+      else if (failure.status === 0) answer.fail("The server cannot be reached; please ask again when it is back.");
       else answer.fail(sentence(failure));
     }
   }
@@ -92,6 +101,7 @@ export class Conversation {
   }
 
   spoken(question, utterance = null) {
+    this.asked = true;
     if (this.pending && !this.pending.done) this.pending.interrupt();
     this.pending = this.exchange(question, { spoken: true, at: utterance?.start ?? null });
     this.heard = this.pending;
@@ -104,11 +114,14 @@ export class Conversation {
     this.pending = null;
   }
 
-  /** What was asked and answered before the page came to be; of its evidence nothing is known. */
+  /** What was asked and answered before the page came to be; of its evidence nothing is known. The last
+   *  of it may be remembered a little later than the rest: when the session before is over. */
   recall(observations) {
-    if (!this.empty.isConnected) return;
+    if (this.asked) return;
     let answer = null;
-    for (const seen of observations) {
+    const later = observations.filter((seen) => seen.start > this.recalled);
+    for (const seen of later) {
+      this.recalled = seen.start;
       if (seen.role === "question") {
         answer?.unanswered();
         answer = this.exchange(seen.text, { at: seen.start });

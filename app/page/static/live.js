@@ -1,7 +1,7 @@
 // The Live tab: a session with the agent, and what comes back from it.
 
 import { el, plural, store } from "./dom.js";
-import { get, sentence, server } from "./api.js";
+import { get, sentence, server, told } from "./api.js";
 import { notice, settle } from "./notices.js";
 import { heldLive, holdLive, inScope, mine, newLiveId, scope, streamName, timeOf } from "./session.js";
 import { follow } from "./follow.js";
@@ -97,7 +97,7 @@ export class LiveTab {
       this.stage.pushed = settings.some((one) => one.name === "answer_mode" && one.value === "push");
       this.shown();
     } catch (failure) {
-      notice("streams", sentence(failure));
+      told("streams", failure);
     }
   }
 
@@ -114,7 +114,8 @@ export class LiveTab {
     await this.looked;
     if (this.streamId) return { streamId: this.streamId };
     if (scope.everything) return {};
-    return { problem: "There is nothing to look back on yet: start watching, or drop a recording in Recordings." };
+    const rest = this.others ? ", or see “Show everyone’s”" : "";
+    return { problem: `There is nothing to look back on yet: start watching, or drop a recording in Recordings${rest}.` };
   }
 
   /** Before a session: the newest one stays to be asked about, and our own is what goes on. */
@@ -127,6 +128,7 @@ export class LiveTab {
     try {
       const { streams } = await get("/v1/streams");
       const live = streams.filter((one) => one.source === "webrtc").reverse();
+      this.others = streams.length > inScope(streams).length;
       this.last = live.find((one) => mine(one.stream_id)) ?? null;
       this.stage.goesOn(this.last && streamName(this.last.stream_id));
       if (this.session) return;
@@ -137,7 +139,7 @@ export class LiveTab {
       this.talk.clear();
       this.redraw();
     } catch (failure) {
-      notice("streams", sentence(failure));
+      told("streams", failure);
     }
   }
 
@@ -179,6 +181,7 @@ export class LiveTab {
     }));
     session.addEventListener("lost", current((event) => {
       this.stage.show("lost");
+      this.transcript.partial("");
       const failure = event.detail;
       const full = failure?.status === 507 || failure?.status === 503;
       notice("call", full ? sentence(failure) : "The live connection broke; it is being made again.", { tone: "wait" });
@@ -253,6 +256,7 @@ export class LiveTab {
     else if (kind === "moment") {
       settle(TROUBLE, "That works again.");
       this.strip.add(body, { follow: true });
+      this.talk.recall(talkOf(body.observations));
     }
     else if (kind === "progress") this.progress(body);
     else if (kind === "received") this.lost = body.lost_audio;
@@ -314,18 +318,21 @@ export class LiveTab {
       const { moments } = await get(`/v1/streams/${encodeURIComponent(streamId)}/timeline?start=${start}`);
       if (this.streamId !== streamId) return;
       for (const moment of moments) this.strip.add(moment);
-      // A typed question and its answer are of one second: statement, question, answer.
-      const seen = moments.flatMap((one) => one.observations)
-        .sort((a, b) => a.start - b.start || b.role.localeCompare(a.role));
+      const seen = inOrder(moments.flatMap((one) => one.observations));
       for (const one of seen) this.transcript.add(one);
-      this.talk.recall(seen.filter((one) => one.role === "question" || one.role === "answer").slice(-RECALLED));
+      this.talk.recall(talkOf(seen).slice(-RECALLED));
       this.strip.list.scrollLeft = this.strip.list.scrollWidth;
     } catch (failure) {
       if (failure.code === "stream_not_found" && !this.session) this.streamId = null;
-      else if (failure.status && failure.code !== "stream_not_found") notice("streams", sentence(failure));
+      else if (failure.code !== "stream_not_found") told("streams", failure);
     }
   }
 }
+
+/** A typed question and its answer are of one second: statement, question, answer. */
+const inOrder = (seen) => [...seen].sort((a, b) => a.start - b.start || b.role.localeCompare(a.role));
+
+const talkOf = (seen) => inOrder(seen).filter((one) => one.role === "question" || one.role === "answer");
 
 /** How far perception is, and what it had to let go. */
 export function howFar(time, { lag, dropped, lost }) {

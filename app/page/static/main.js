@@ -28,9 +28,18 @@ export async function start(root) {
     system: new SystemTab(),
   };
   tabs.fill(views);
-  tabs.choose(TABS.some(([name]) => `#${name}` === location.hash) ? location.hash.slice(1) : "live");
+  tabs.choose(tabInAddress(), { anew: true });
+  // Back and forward go between tabs: out of the page they would end what is live.
+  window.addEventListener("popstate", () => {
+    for (const open of document.querySelectorAll("dialog[open]")) open.close();
+    tabs.choose(tabInAddress(), { anew: true });
+  });
   server.addEventListener("back", () => tabs.view?.refresh?.());
   root.dataset.ready = "yes";
+}
+
+function tabInAddress() {
+  return TABS.some(([name]) => `#${name}` === location.hash) ? location.hash.slice(1) : "live";
 }
 
 /** Let in; a server that is still starting is waited for. */
@@ -56,6 +65,7 @@ function header(list) {
 function scopeSwitch() {
   const box = el("input", { type: "checkbox", role: "switch", id: "scope", checked: scope.everything,
     onchange: () => scope.choose(box.checked) });
+  scope.addEventListener("change", () => { box.checked = scope.everything; });
   return el("div", { class: "scope", title: `This browser is ${browser}` }, box,
     el("label", { for: "scope" }, "Show everyone’s"));
 }
@@ -100,7 +110,8 @@ class Tabs {
     }
   }
 
-  choose(name) {
+  /** `anew`: it takes the place of what the address says; else, going back comes back from it. */
+  choose(name, { anew = false } = {}) {
     if (this.name === name) return;
     this.view?.hidden?.();
     this.name = name;
@@ -111,7 +122,7 @@ class Tabs {
       button.tabIndex = chosen ? 0 : -1;
       this.panels.get(one).hidden = !chosen;
     }
-    history.replaceState(null, "", `#${name}`);
+    history[anew ? "replaceState" : "pushState"](null, "", `#${name}`);
     this.view.refresh?.();
   }
 

@@ -1,10 +1,10 @@
 // The Memory tab: search with pictures, filters, a day's timeline, and forgetting.
 
 import { clock, el, fill, plural, wallClock } from "./dom.js";
-import { get, post, sentence } from "./api.js";
-import { notice, settle } from "./notices.js";
+import { get, post, told } from "./api.js";
+import { settle } from "./notices.js";
 import { icon, KINDS } from "./icons.js";
-import { inScope, scope, streamName } from "./session.js";
+import { inScope, offerOthers, scope, streamName } from "./session.js";
 import { picture } from "./evidence.js";
 import { openMoment } from "./moment.js";
 import { forgetting, forgotten } from "./forget.js";
@@ -52,10 +52,12 @@ export class MemoryTab {
 
   async refresh() {
     try {
-      this.streams = inScope((await get("/v1/streams")).streams);
+      const { streams } = await get("/v1/streams");
+      this.streams = inScope(streams);
+      this.others = streams.length - this.streams.length;
       settle("streams");
     } catch (failure) {
-      notice("streams", sentence(failure));
+      told("streams", failure);
       return;
     }
     const chosen = this.stream.value;
@@ -90,7 +92,7 @@ export class MemoryTab {
       if (!kept.length) this.nothing(text);
       else this.draw(kept, text, performance.now() - began);
     } catch (failure) {
-      notice("search", sentence(failure));
+      told("search", failure);
     }
   }
 
@@ -138,19 +140,21 @@ export class MemoryTab {
     const rest = this.unsearched ? `; ${plural(this.unsearched, "older stream")} not searched: choose one` : "";
     // What was only asked of Lookback, or said by it, comes after what it rests on.
     const told = (hit) => (hit.role === "statement" ? 0 : 1);
-    const meant = text ? hits.filter(isMeant).sort((a, b) => told(a) - told(b)) : hits;
-    const others = hits.filter((hit) => !meant.includes(hit));
+    const meant = byMoment(text ? hits.filter(isMeant).sort((a, b) => told(a) - told(b)) : hits);
+    const shown = new Set(meant.map(([hit]) => hit.moment_id));
+    const others = byMoment(hits.filter((hit) => !shown.has(hit.moment_id)));
     this.said.textContent = (text
       ? `${plural(meant.length, "find")} in ${Math.round(took)} ms, best first`
-      : `The latest ${hits.length === 1 ? "thing" : `${hits.length} things`} remembered`) + rest;
-    fill(this.results, meant.map((hit) => this.result(hit)),
+      : `The latest ${meant.length === 1 ? "moment" : `${meant.length} moments`} remembered`) + rest;
+    fill(this.results, meant.map((found) => this.result(found)),
       others.length > 0 && el("li", { class: "further" },
         el("h3", {}, meant.length ? "Less alike" : "Nothing says so. What comes nearest:")),
-      others.map((hit) => this.result(hit)));
+      others.map((found) => this.result(found)));
     this.pins([...new Set(hits.map((hit) => hit.moment_id))]);
   }
 
-  result(hit) {
+  /** What was found of one moment, best first. */
+  result([hit, ...more]) {
     return el("li", {}, el("button", {
       class: "result", type: "button",
       onclick: () => openMoment(hit.moment_id, { streamId: hit.stream_id, quote: hit.text, at: hit.start }),
@@ -158,6 +162,9 @@ export class MemoryTab {
     el("span", { class: "result-picture" }, picture(hit.keyframe, hit.kind)),
     el("span", { class: "result-words" },
       el("span", { class: "result-text", dir: "auto" }, hit.text.replaceAll("\n", " / ")),
+      more.map((one) => el("span", { class: "result-more" }, icon(one.kind),
+        el("span", { class: "unseen" }, `${KINDS[one.kind] || ""} `),
+        el("span", { dir: "auto" }, one.text.replaceAll("\n", " / ")))),
       el("span", { class: "result-where" }, icon(hit.kind), el("span", { class: "unseen" }, `${KINDS[hit.kind] || ""} `),
         el("span", {}, `${clock(hit.start)} · ${wallClock(this.beginning(hit.stream_id), hit.start, true)}`),
         el("span", { class: "result-stream", dir: "auto" }, streamName(hit.stream_id))))),
@@ -170,14 +177,15 @@ export class MemoryTab {
     try {
       showPins(momentIds, (await get(`/v1/pins?${asked}`)).pinned);
     } catch (failure) {
-      notice("search", sentence(failure));
+      told("search", failure);
     }
   }
 
   nothing(text) {
     this.said.textContent = "";
     const [title, advice] = this.why(text);
-    fill(this.results, el("li", { class: "nothing" }, el("p", { class: "nothing-title" }, title), el("p", {}, advice)));
+    fill(this.results, el("li", { class: "nothing" }, el("p", { class: "nothing-title" }, title), el("p", {}, advice),
+      text === null && this.others > 0 && offerOthers(this.others)));
   }
 
   /** Why nothing is shown, and what to do. */
@@ -185,7 +193,7 @@ export class MemoryTab {
     const [from, to] = [this.from.value, this.to.value];
     const filtered = this.kinds.size > 0 || this.stream.value || from || to;
     if (text === null || (!text && !filtered)) {
-      return ["Nothing is remembered yet.",
+      return [this.others > 0 ? "Nothing of yours is remembered yet." : "Nothing is remembered yet.",
         "Start watching in Live, or drop a recording in Recordings; what was seen and said can be found here."];
     }
     if (from && to && to < from) return ["That ends before it begins.", "Choose a later “To”, or an earlier “From”."];
@@ -196,6 +204,13 @@ export class MemoryTab {
     const streamId = this.stream.value;
     forgetting({ stream_id: streamId }, `all of ${streamName(streamId)}`);
   }
+}
+
+/** Finds of one moment together, where its best stands. */
+function byMoment(hits) {
+  const found = new Map();
+  for (const hit of hits) found.set(hit.moment_id, [...(found.get(hit.moment_id) ?? []), hit]);
+  return [...found.values()];
 }
 
 /** Does it hold a word of the query, mean the same, or look like it? */

@@ -1,8 +1,8 @@
 // A button that pins a moment: it is kept whole whatever the budget says, until it is unpinned.
 
 import { el, fill } from "./dom.js";
-import { send, sentence } from "./api.js";
-import { notice, settle } from "./notices.js";
+import { send, told } from "./api.js";
+import { settle } from "./notices.js";
 import { icon } from "./icons.js";
 
 /** Told when a moment was pinned or unpinned, so that every button of it shows it. */
@@ -31,7 +31,7 @@ export function pinButton(momentId, pinned, { what, brief = false }) {
       settle("pin");
       pins.dispatchEvent(new CustomEvent("pinned", { detail: { momentId, pinned: wanted } }));
     } catch (failure) {
-      notice("pin", sentence(failure));
+      told("pin", failure);
     } finally {
       button.disabled = false;
       button.focus();

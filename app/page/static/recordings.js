@@ -1,10 +1,10 @@
 // The Recordings tab: files in, progress while they are watched, questions about them, and the original.
 
 import { clock, duration, el, fill } from "./dom.js";
-import { get, sentence } from "./api.js";
-import { notice, settle } from "./notices.js";
+import { get, told } from "./api.js";
+import { settle } from "./notices.js";
 import { icon } from "./icons.js";
-import { inScope, recordingId, scope, streamName } from "./session.js";
+import { inScope, offerOthers, recordingId, scope, streamName } from "./session.js";
 import { Conversation } from "./conversation.js";
 import { Strip } from "./evidence.js";
 import { forgetting, forgotten } from "./forget.js";
@@ -27,6 +27,7 @@ export class RecordingsTab {
       el("strong", {}, "Drop recordings here, or choose files"),
       el("span", {}, "Video or sound, in any common format. They are watched on this server, and nowhere else."));
     this.list = el("ul", { class: "recordings", "aria-label": "Recordings" });
+    this.others = el("div", {});
     this.talkPlace = el("div", { class: "recording-talk" });
     this.strip = new Strip("Moments of this recording", { empty: "Moments gather here while it is watched." });
     this.video = el("video", { controls: true, playsinline: true, preload: "metadata", "aria-label": "The original recording" });
@@ -40,7 +41,7 @@ export class RecordingsTab {
           el("section", { class: "card", "aria-label": "Moments" }, this.strip.node)),
         this.talkPlace));
     this.node = el("div", { class: "recordings-tab" },
-      el("section", { class: "card shelf", "aria-label": "Your recordings" }, this.drop, this.input, this.list),
+      el("section", { class: "card shelf", "aria-label": "Your recordings" }, this.drop, this.input, this.list, this.others),
       this.detail);
     this.show = show;
     originals.playedBy((streamId, seconds) => this.play(streamId, seconds));
@@ -87,8 +88,10 @@ export class RecordingsTab {
         if (!known.has(id) && !entry.upload && !entry.problem) this.remove(id);
       }
       for (const stream of kept.reverse()) this.entry(stream.stream_id, stream.seconds);
+      const others = streams.filter((one) => one.source !== "webrtc").length - kept.length;
+      fill(this.others, !this.entries.size && others > 0 && offerOthers(others));
     } catch (failure) {
-      notice("streams", sentence(failure));
+      told("streams", failure);
     }
   }
 
@@ -175,7 +178,9 @@ export class RecordingsTab {
         onclick: () => this.choose(entry.streamId) },
       icon("film"), el("span", { class: "recording-name", dir: "auto" }, name),
       entry.seconds ? el("span", { class: "quiet-text" }, clock(entry.seconds)) : null),
-      !entry.upload && el("button", { class: "bare", type: "button", "aria-label": `Forget ${name}`,
+      entry.upload ? el("button", { class: "bare", type: "button", "aria-label": `Stop watching ${name}`, title: "Stop",
+        onclick: () => entry.upload?.stop().catch((failure) => told("stop", failure)) }, icon("stop"))
+      : el("button", { class: "bare", type: "button", "aria-label": `Forget ${name}`,
         onclick: () => (entry.seconds ? forgetting({ stream_id: entry.streamId }, `all of ${name}`)
           : this.remove(entry.streamId)) }, icon("bin")),
       entry.problem && el("p", { class: "problem", role: "alert" }, entry.problem));
@@ -231,7 +236,7 @@ export class RecordingsTab {
       if (this.chosen !== streamId) return;
       for (const moment of moments) this.strip.add(moment);
     } catch (failure) {
-      if (failure.status !== 404) notice("streams", sentence(failure));
+      if (failure.status !== 404) told("streams", failure);
     }
   }
 

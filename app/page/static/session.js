@@ -1,6 +1,6 @@
 // Who this browser is, which streams are its own, and the token that the server may want.
 
-import { clock, el, fill, store } from "./dom.js";
+import { clock, el, fill, plural, store } from "./dom.js";
 import { failureOf, sentence, server } from "./api.js";
 
 const FIRST = ["amber", "brisk", "calm", "clever", "gentle", "golden", "happy", "kind", "lively",
@@ -32,6 +32,12 @@ export const mine = (streamId) => streamId.startsWith(`${browser}.`);
 export function inScope(streams) {
   const chosen = scope.everything ? streams : streams.filter((one) => mine(one.stream_id));
   return [...chosen].reverse();
+}
+
+/** Says how many streams are not shown, and shows them. `many` of them came from elsewhere. */
+export function offerOthers(many) {
+  return el("p", { class: "others" }, `${plural(many, "stream")} came from elsewhere: other browsers, programs, the command line. `,
+    el("button", { class: "small", type: "button", onclick: () => scope.choose(true) }, "Show everyone’s"));
 }
 
 const LIVE = /^(?:(.+)\.)?live-(\d{4})-(\d\d)-(\d\d)-(\d\d)(\d\d)(\d\d)?/;
@@ -91,7 +97,8 @@ export async function heldLive(streamId) {
 
 /** A recording's stream: the same file goes to the same stream, and changes nothing there. */
 export function recordingId(file) {
-  const name = file.name.normalize("NFKD").replace(/[^\w.-]+/g, "-").slice(0, 60).replace(/^[-.]+|[-.]+$/g, "");
+  const told = file.name.normalize("NFC").replace(/[^\p{L}\p{N}_.-]+/gu, "-"); // in whatever script
+  const name = [...told].slice(0, 60).join("").replace(/^[-.]+|[-.]+$/g, "");
   return `${browser}.${name || "recording"}-${file.size.toString(36)}`;
 }
 

@@ -1,8 +1,8 @@
 // The System tab: what runs, how far behind it is, how fast, how much it remembers, and its settings.
 
 import { bytes, el, fill, plural } from "./dom.js";
-import { get, send, sentence } from "./api.js";
-import { notice, settle } from "./notices.js";
+import { get, send, told } from "./api.js";
+import { settle } from "./notices.js";
 import { byLabel, milliseconds, plot, samples, stages } from "./gauges.js";
 import { scope, mine, streamName } from "./session.js";
 
@@ -87,7 +87,7 @@ export class SystemTab {
       this.drawStreams(all);
       this.drawStages(all);
     } catch (failure) {
-      if (failure.status !== 0) notice("figures", sentence(failure), { tone: "wait" });
+      told("figures", failure, { tone: "wait" });
     }
   }
 
@@ -147,7 +147,7 @@ export class SystemTab {
         el("details", { class: "all-settings", open: this.unfolded, ontoggle: ({ target }) => { this.unfolded = target.open; } },
           el("summary", {}, `All ${settings.length} settings`), listed(settings)));
     } catch (failure) {
-      notice("figures", sentence(failure), { tone: "wait" });
+      told("figures", failure, { tone: "wait" });
     }
   }
 }

@@ -1,7 +1,7 @@
 // One recording on its way: uploaded, waiting, watched. It says how far it is until it is done, also
 // to the page after a reload.
 
-import { Failure, get, sentence } from "./api.js";
+import { Failure, get, send, sentence } from "./api.js";
 import { follow } from "./follow.js";
 
 const LOOK_EVERY = 1000; // ms
@@ -47,6 +47,12 @@ export class Upload {
     }
   }
 
+  /** What was watched so far stays. */
+  async stop() {
+    if (this.request) this.request.abort();
+    else await send("DELETE", this.path);
+  }
+
   heard(kind, body) {
     if (kind === "moment") this.on.moment(body);
     if (kind === "answer" && body.trigger !== "asked") this.answer(body);
@@ -64,7 +70,7 @@ export class Upload {
     const form = new FormData();
     form.append("wall_start", new Date(file.lastModified || Date.now()).toISOString());
     form.append("file", file, file.name);
-    const request = new XMLHttpRequest();
+    const request = this.request = new XMLHttpRequest();
     const began = Date.now();
     this.on.changed({ label: "Sending", share: 0, eta: null });
     request.upload.addEventListener("progress", (event) => {
@@ -75,6 +81,8 @@ export class Upload {
     return new Promise((resolve, reject) => {
       request.addEventListener("load", () => (request.status === 202 || request.status === 409
         ? resolve() : reject(failureOf(request))));
+      request.addEventListener("loadend", () => { this.request = null; });
+      request.addEventListener("abort", () => reject(new Failure(500, "stopped", "sending was stopped")));
       request.addEventListener("error", () => reject(
         new Failure(0, "unreachable", "the recording could not be sent")));
       request.open("POST", this.path);
@@ -92,7 +100,7 @@ export class Upload {
         throw new Failure(500, "lost", "the server was restarted meanwhile: what was watched is kept; "
           + "drop the file again for the rest");
       }
-      if (replay.state === "done") return replay;
+      if (replay.state === "done" || replay.state === "stopped") return replay;
       if (replay.state === "failed") throw new Failure(500, replay.error.code, replay.error.message);
       const share = replay.state === "running" && replay.seconds ? replay.stream_time / replay.seconds : null;
       this.on.changed({ label: replay.state === "waiting" ? "Waiting its turn" : "Watching", share, eta: replay.eta });
