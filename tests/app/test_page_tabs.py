@@ -116,7 +116,7 @@ async def test_the_timeline_is_one_stop_on_the_way_through_the_page(
 ) -> None:
     """Up to 240 moments stood between the camera's switches and the question box."""
     stream_id = f"{visitor.name}.live-2026-03-02-090000"
-    said = [(4.0 * n, "speech", f"Line {n}.") for n in range(9)]
+    said: list[tuple[float, Kind, str]] = [(4.0 * n, "speech", f"Line {n}.") for n in range(9)]
     remember(page_site.store, stream_id, said)
     page = await visitor.open(page_site.url)
     frames = page.locator(".live-strip .frame")
