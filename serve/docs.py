@@ -25,7 +25,7 @@ pre { border: 1px solid var(--line); border-radius: .5rem; padding: .75rem; over
 table { border-collapse: collapse; width: 100%; font-size: .875rem; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0;
   border-bottom: 1px solid var(--line); }
-nav { columns: 18rem; } nav a { display: block; overflow-wrap: anywhere; }
+nav { columns: 22rem; } nav a { display: block; overflow-wrap: anywhere; }
 """
 
 

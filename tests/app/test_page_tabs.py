@@ -111,6 +111,30 @@ async def test_the_keyboard_alone_reaches_a_moment_and_back(
     await expect(first).to_be_focused()
 
 
+async def test_the_timeline_is_one_stop_on_the_way_through_the_page(
+    page_site: Site, visitor: Visitor
+) -> None:
+    """Up to 240 moments stood between the camera's switches and the question box."""
+    stream_id = f"{visitor.name}.live-2026-03-02-090000"
+    said: list[tuple[float, Kind, str]] = [(4.0 * n, "speech", f"Line {n}.") for n in range(9)]
+    remember(page_site.store, stream_id, said)
+    page = await visitor.open(page_site.url)
+    frames = page.locator(".live-strip .frame")
+    await expect(frames).to_have_count(9)
+    await page.locator("summary", has_text="Devices").focus()
+    await page.keyboard.press("Tab")
+    await expect(frames.last).to_be_focused()
+    await page.keyboard.press("ArrowLeft")
+    await expect(frames.nth(7)).to_be_focused()
+    await page.keyboard.press("Home")
+    await page.keyboard.press("ArrowLeft")
+    await expect(frames.first).to_be_focused()
+    await page.keyboard.press("Tab")
+    await expect(page.locator(".live-strip .frame:focus")).to_have_count(0)
+    await page.keyboard.press("Shift+Tab")
+    await expect(frames.first).to_be_focused()
+
+
 async def test_back_and_forward_and_the_address_go_between_tabs(
     page_site: Site, visitor: Visitor
 ) -> None:

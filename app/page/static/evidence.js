@@ -32,10 +32,13 @@ export function evidence(cited) {
   el("span", { class: "evidence-time" }, timeOf(cited.stream_id, cited.start)));
 }
 
-/** A strip of moments in the order of time. */
+const STEPS = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
+
+/** A strip of moments in the order of time. By keyboard it is one stop; arrow keys go along it. */
 export class Strip {
   constructor(label, { empty, longest = 240 } = {}) {
-    this.list = el("ol", { class: "strip", "aria-label": label, tabindex: "0" });
+    this.list = el("ol", { class: "strip", "aria-label": label, onkeydown: (event) => this.key(event),
+      onfocusin: ({ target }) => this.reach(target) });
     this.empty = el("p", { class: "strip-empty" }, empty || "");
     this.node = el("div", { class: "strip-frame" }, this.empty, this.list);
     this.longest = longest;
@@ -57,18 +60,41 @@ export class Strip {
     const text = moment.text.replaceAll("\n", " / ");
     const time = timeOf(moment.stream_id, moment.start);
     const atEnd = this.list.scrollWidth - this.list.scrollLeft - this.list.clientWidth < 120;
-    insertByTime(this.list, el("li", { class: follow ? "arriving" : null },
-      el("button", {
-        class: "frame",
-        type: "button",
-        "aria-label": `Moment at ${time}: ${text.slice(0, 120)}`,
-        title: text.slice(0, 300),
-        onclick: () => openMoment(moment.moment_id, { streamId: moment.stream_id, at: moment.start }),
-      },
-      moment.keyframe ? picture(moment.keyframe, kind) : el("span", { class: "no-picture words" }, icon(kind),
-        el("span", {}, text.slice(0, 60))),
-      el("span", { class: "evidence-time" }, time))), moment.start);
+    const frame = el("button", {
+      class: "frame",
+      type: "button",
+      tabindex: "-1",
+      "aria-label": `Moment at ${time}: ${text.slice(0, 120)}`,
+      title: text.slice(0, 300),
+      onclick: () => openMoment(moment.moment_id, { streamId: moment.stream_id, at: moment.start }),
+    },
+    moment.keyframe ? picture(moment.keyframe, kind) : el("span", { class: "no-picture words" }, icon(kind),
+      el("span", {}, text.slice(0, 60))),
+    el("span", { class: "evidence-time" }, time));
+    insertByTime(this.list, el("li", { class: follow ? "arriving" : null }, frame), moment.start);
     if (this.list.childElementCount > this.longest) this.list.firstElementChild.remove();
+    if (!this.reached?.isConnected || (follow && !this.list.contains(document.activeElement))) this.reach(frame);
     if (follow && atEnd) this.list.scrollLeft = this.list.scrollWidth;
+  }
+
+  /** Shows its end, which is where the keyboard then comes to. */
+  toEnd() {
+    this.list.scrollLeft = this.list.scrollWidth;
+    const last = this.list.querySelector("li:last-child button");
+    if (last) this.reach(last);
+  }
+
+  reach(frame) {
+    if (this.reached) this.reached.tabIndex = -1;
+    this.reached = frame;
+    frame.tabIndex = 0;
+  }
+
+  key(event) {
+    if (!(event.key in STEPS) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const frames = [...this.list.querySelectorAll("button")];
+    const to = frames.indexOf(document.activeElement) + STEPS[event.key];
+    event.preventDefault();
+    frames[Math.min(Math.max(to, 0), frames.length - 1)]?.focus();
   }
 }

@@ -321,7 +321,7 @@ export class LiveTab {
       const seen = inOrder(moments.flatMap((one) => one.observations));
       for (const one of seen) this.transcript.add(one);
       this.talk.recall(talkOf(seen).slice(-RECALLED));
-      this.strip.list.scrollLeft = this.strip.list.scrollWidth;
+      this.strip.toEnd();
     } catch (failure) {
       if (failure.code === "stream_not_found" && !this.session) this.streamId = null;
       else if (failure.code !== "stream_not_found") told("streams", failure);
