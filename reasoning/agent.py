@@ -299,7 +299,8 @@ class Agent:
                 piece = stop + agreeing(said, piece)
                 said += piece
                 stop = "." if piece.endswith(".") else ""
-                yield piece.removesuffix(".")
+                if shown := piece.removesuffix("."):
+                    yield shown
         if said.strip() and plan.whole_when:
             rest = rest_of_when(said, "\n".join(p.text for p in plan.evidence))
             if rest:
