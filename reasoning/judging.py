@@ -17,7 +17,7 @@ from typing import Protocol
 from reasoning import composed
 from reasoning.errors import GenerationFailed
 from reasoning.evidence import Passage, Source, is_instruction, newest
-from reasoning.likely import strict
+from reasoning.likely import LIGHT, strict
 from reasoning.matching import Matcher
 from reasoning.planned import Plan
 from reasoning.prompt import fenced
@@ -28,6 +28,7 @@ from reasoning.words import words
 log = logging.getLogger("lookback.reasoning")
 
 _READ = 2  # notes that are judged, likest first
+_DOUBTED = 0.57  # below it what rules took for an answer is only quoted
 _SURELY = 0.7  # probability of yes from which a note is taken to answer
 # What has to be counted, looked at or summed up is told by no one note.
 _BY_NO_NOTE = frozenset({"count", "sight", "view", "summary", "report", "screen"})
@@ -100,6 +101,15 @@ class Judge:
             log.warning("notes could not be judged: %s", str(error) or "the model was too slow")
         return sorted(found, key=lambda p: -p.score)
 
+    async def doubts(self, question: str, note: str) -> bool:
+        """Does it seem not to answer? Where the model fails or is late, it is not doubted."""
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._answers(note, question) < _DOUBTED
+        except (GenerationFailed, TimeoutError) as error:
+            log.warning("a note could not be judged: %s", str(error) or "the model was too slow")
+            return False
+
     async def _answers(self, note: str, question: str) -> float:
         asked = f'note: "{fenced(note)}"\nquestion: {fenced(question)}\nanswers it:'
         return await self._reader.odds(_EXAMPLES + asked, "yes", "no")
@@ -120,6 +130,21 @@ async def of_judged(
     if asked in ("moment", "elapsed", "when"):
         return quoted
     return replace(quoted, text=None, guess=True, otherwise=quoted)
+
+
+async def doubted(plan: Plan, when: TimeReference, matcher: Matcher, judge: Judge) -> Plan:
+    """The plan; where its evidence lacks a word of the question and the model does not take it for
+    an answer, that evidence quoted: "the lorry is late" does not tell what it carries."""
+    if plan.text is not None or plan.pictures or len(plan.evidence) != 1:
+        return plan
+    evidence = plan.evidence[0]
+    there = words(evidence.text)
+    lacking = [t for t in matcher.analysis.terms if not matcher.holds(t, there)]
+    if all(t.stem in LIGHT for t in lacking):
+        return plan
+    if not await judge.doubts(when.rest, evidence.text):
+        return plan
+    return Plan(plan.evidence, composed.unsure(plan.evidence))
 
 
 def _may_answer(matcher: Matcher, source: Source) -> bool:

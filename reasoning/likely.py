@@ -34,7 +34,7 @@ _ARTICLES = frozenset("the a an my our your his her their this that".split())
 _OWNERS = frozenset("my our your his her their".split())
 _OF = frozenset("of for".split())
 # Verbs that mean little beside their noun; where something is can be told with any of the last.
-_LIGHT = frozenset(
+LIGHT = frozenset(
     "be do have go get make come take put keep need sit stand lie live hang set".split()
 )
 _EACH = frozenset("each apiece a an per plus".split())
@@ -100,7 +100,7 @@ class Likely:
 
     def _done(self, there: Sequence[Word]) -> bool:
         """Is what somebody does, where it is asked who does it, spoken of?"""
-        verbs = [t for t in self._terms if t.role == "verb" and t.stem not in _LIGHT]
+        verbs = [t for t in self._terms if t.role == "verb" and t.stem not in LIGHT]
         return not verbs or any(self._told(t, there) >= _AS_GOOD for t in verbs)
 
     def _counts(self, there: Sequence[Word]) -> bool:
@@ -141,7 +141,7 @@ class Likely:
         if term.word in self._pinned:
             return True
         if term.role == "verb":
-            return self._heard[term] and term.stem not in _LIGHT
+            return self._heard[term] and term.stem not in LIGHT
         if not term.required:
             return False
         return strict(term) or self._heard[term] and not self._listed

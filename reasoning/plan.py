@@ -11,7 +11,7 @@ from memory.records import Kind
 from reasoning import composed, latest, relative, seeing, spans, supposed
 from reasoning.analysis import Analysis
 from reasoning.evidence import Passage, Source, is_instruction, newest
-from reasoning.judging import Judge, of_judged
+from reasoning.judging import Judge, doubted, of_judged
 from reasoning.matching import Matcher
 from reasoning.nearness import Nearness
 from reasoning.pertinence import changed_hands, pertinent
@@ -50,8 +50,12 @@ async def decide(
     plan = await _decide(analysis, when, scope, retriever, near, agent_name)
     if plan.abstained and not when.present:
         plan = await relative.of_relative(when, scope, retriever, near) or plan
-    if plan.abstained and not when.present and judge is not None:
-        plan = await of_judged(when, scope, retriever, Matcher(analysis, near), judge) or plan
+    if judge is not None and not when.present:
+        matcher = Matcher(analysis, near)
+        if plan.abstained:
+            plan = await of_judged(when, scope, retriever, matcher, judge) or plan
+        else:
+            plan = await doubted(plan, when, matcher, judge)
     if plan.abstained and not when.present and await retriever.gave_up(analysis, when, scope):
         return abstain("no longer kept")
     return plan

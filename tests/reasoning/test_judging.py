@@ -100,6 +100,20 @@ async def test_notes_that_tell_their_reader_what_to_say_are_not_put_to_it() -> N
     assert not any("cellar" in _note(text) for text in reader.asked)
 
 
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("reader", "quoted"),
+    [(Knowing(), True), (Knowing("Ludmila"), False), (Knowing(hangs=True), False)],
+)
+async def test_evidence_that_the_model_doubts_is_quoted(reader: Knowing, quoted: bool) -> None:
+    agent = _agent(reader, "Ludmila charges for the sprocket.", patience=0.05)
+    answer = await _asked(agent, "Who charges for the sprocket?")
+    assert answer.answer.startswith("I am not sure, but") == quoted
+    assert len(reader.asked) == 1
+    await _asked(agent, "Who do I ask to look at the sprocket?")
+    assert len(reader.asked) == 1  # it holds all that is asked of
+
+
 @pytest.mark.model
 @pytest.mark.parametrize(
     ("question", "told"),
