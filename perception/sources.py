@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,20 +103,28 @@ class RecordingSource:
 
 
 class _Items(Iterator[AudioChunk | Frame]):
-    """The decoder's output as chunks and frames; `close` frees the file at once."""
+    """The decoder's output as chunks and frames; after `close`, which waits for the item that a thread
+    is at, there are none."""
 
     def __init__(self, source: RecordingSource) -> None:
         self._decoder = Decoder(
             Path(source.path), source.probe, source.frames_per_second, CHUNK_SECONDS
         )
         self._inner = iter(self._decoder)
+        self._taking = threading.Lock()
+        self._closed = False
 
     def __next__(self) -> AudioChunk | Frame:
-        kind, time, array = next(self._inner)
+        with self._taking:
+            if self._closed:
+                raise StopIteration
+            kind, time, array = next(self._inner)
         return Frame(time, array) if kind == "frame" else AudioChunk(time, array)
 
     def close(self) -> None:
-        self._decoder.close()
+        with self._taking:  # cancelling who waits for a thread does not end the thread
+            self._closed = True
+            self._decoder.close()
 
 
 def _take(items: Iterator[AudioChunk | Frame]) -> list[AudioChunk | Frame]:

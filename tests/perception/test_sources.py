@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -126,6 +127,17 @@ async def test_stopping_early_frees_the_file(recording: Recording) -> None:
     assert isinstance(first, Frame)
     with pytest.raises(StopAsyncIteration):
         await anext(items)
+
+
+async def test_stopping_waits_for_the_thread_that_decodes(recording: Recording) -> None:
+    """It freed the file under it, and the process died."""
+    path = recording("both.mp4", video=pictures(90, 30))
+    for at in range(40):
+        reading = asyncio.ensure_future(everything(RecordingSource(path)))
+        await asyncio.sleep(at / 2000)
+        reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):  # the last ones are through before
+            await reading
 
 
 def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, recording: Recording) -> None:
